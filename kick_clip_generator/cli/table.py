@@ -1,0 +1,31 @@
+"""What a run found, as text for a terminal."""
+
+from __future__ import annotations
+
+from kick_clip_generator.cli.bar import clock
+from kick_clip_generator.service.generate import GenerateResult
+
+REASONS_SHOWN = 3
+
+
+def print_result(result: GenerateResult) -> None:
+    """Print the highlights with their reasons, the files, and what the user should know."""
+    print(f"\n{printable(result.source.title)}")
+    if result.detection.merged:
+        print(f"{'#':>3}  {'score':>5}  {'moment':>17}  {'clip':>17}  {'kind':5}  why")
+    for rank, highlight in enumerate(result.detection.merged, 1):
+        event = f"{clock(highlight.event.start_s)}–{clock(highlight.event.end_s)}"
+        clip = f"{clock(highlight.clip.start_s)}–{clock(highlight.clip.end_s)}"
+        why = ", ".join(reason.text for reason in highlight.reasons[:REASONS_SHOWN])
+        print(f"{rank:3d}  {highlight.score:5.2f}  {event:>17}  {clip:>17}  {highlight.kind:5}  {why}")
+    for note in result.notes:
+        print(f"• {printable(note)}")
+    if result.clips:
+        print(f"\n{len(result.clips)} clips in {result.folder}")
+        for clip_file in result.clips:
+            print(f"  {clip_file.path.name}  {clock(clip_file.highlight.clip.start_s)}, {clip_file.highlight.clip.duration_s:.1f} s")
+
+
+def printable(text: str) -> str:
+    """Text from strangers without the control characters that could move a terminal's cursor."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

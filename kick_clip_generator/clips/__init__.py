@@ -1,0 +1,1 @@
+"""Naming clips and writing what belongs beside them."""

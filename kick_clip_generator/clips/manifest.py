@@ -1,0 +1,70 @@
+"""The JSON that lies beside the clips: what was found, why, and which file shows it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from kick_clip_generator.clips.plan import same_moment
+from kick_clip_generator.core.errors import LibraryError
+from kick_clip_generator.core.records import Highlight
+
+
+def highlights_document(
+    *,
+    audio: Sequence[Highlight],
+    video: Sequence[Highlight],
+    merged: Sequence[Highlight],
+    about: Mapping[str, Any] | None = None,
+    files: Sequence[tuple[Highlight, str]] = (),
+) -> dict[str, Any]:
+    """The document as users script against it.
+
+    Args:
+        audio, video, merged: best first.
+        about: facts of the run (source, title, cut, ...), put first.
+        files: highlights that were cut and the names of their files; other highlights of the same moment name them too.
+    """
+
+    def entry(highlight: Highlight) -> dict[str, Any]:
+        data = highlight.to_dict()
+        file = next((name for shown, name in files if shown is highlight or same_moment(shown, highlight)), None)
+        return {**data, "file": file} if file else data
+
+    return {
+        **(about or {}),
+        "audio_highlights": [entry(h) for h in audio],
+        "video_highlights": [entry(h) for h in video],
+        "highlights": [entry(h) for h in merged],
+    }
+
+
+def manifest_name(now: datetime) -> str:
+    """`highlights_<YYYYMMDD_HHMMSS>.json`."""
+    return f"highlights_{now:%Y%m%d_%H%M%S}.json"
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> Path:
+    """Write a JSON file whole or not at all.
+
+    Raises:
+        LibraryError: when the folder cannot be written.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8") as file:
+            json.dump(document, file, indent=2, ensure_ascii=False, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise LibraryError(
+            f"{path} cannot be written ({error.strerror or error}); choose another place or free some space."
+        ) from error
+    return path

@@ -1,0 +1,80 @@
+"""Which highlights become files, and under which names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from kick_clip_generator.core.records import Detection, Highlight
+
+ClipKind = Literal["audio", "video"]
+KindChoice = Literal["audio", "video", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedClip:
+    """A highlight and the kind and number its file gets: `<kind>_highlight_<number>_<kind>`."""
+
+    kind: ClipKind
+    number: int
+    highlight: Highlight
+
+    @property
+    def stem(self) -> str:
+        return f"{self.kind}_highlight_{self.number}_{self.kind}"
+
+
+def plan_clips(detection: Detection, kinds: KindChoice) -> list[PlannedClip]:
+    """One clip per moment, best first, numbered per kind.
+
+    A moment that both kinds found is cut once, under the kind that scored higher: two files of one moment are what
+    people delete first.
+
+    Args:
+        detection: what was found; its per-kind lists are already capped.
+        kinds: "audio" or "video" takes that list alone.
+    """
+    if kinds == "audio":
+        return _numbered([("audio", h) for h in detection.audio])
+    if kinds == "video":
+        return _numbered([("video", h) for h in detection.video])
+    return plan_given(detection.merged, detection.audio, detection.video)
+
+
+def plan_given(
+    highlights: Sequence[Highlight], audio: Sequence[Highlight] = (), video: Sequence[Highlight] = ()
+) -> list[PlannedClip]:
+    """Plan clips for highlights of any kind; kind "both" becomes the kind that scored higher at that moment.
+
+    Args:
+        highlights: in the order of their rank.
+        audio, video: the per-kind lists to decide "both" by; without them it counts as audio.
+    """
+
+    def best_at(moment: Highlight, found: Sequence[Highlight]) -> float:
+        return max((h.score for h in found if same_moment(h, moment)), default=-1.0)
+
+    chosen: list[tuple[ClipKind, Highlight]] = []
+    for highlight in highlights:
+        if highlight.kind != "both":
+            chosen.append((highlight.kind, highlight))
+        else:
+            louder = best_at(highlight, audio) >= best_at(highlight, video)
+            chosen.append(("audio" if louder else "video", highlight))
+    return _numbered(chosen)
+
+
+def same_moment(one: Highlight, other: Highlight) -> bool:
+    """Whether the events of two highlights overlap by more than half of the shorter one."""
+    shorter = min(one.event.duration_s, other.event.duration_s)
+    return one.event.overlap_s(other.event) > 0.5 * shorter
+
+
+def _numbered(chosen: Sequence[tuple[ClipKind, Highlight]]) -> list[PlannedClip]:
+    counts: dict[ClipKind, int] = {"audio": 0, "video": 0}
+    planned: list[PlannedClip] = []
+    for kind, highlight in chosen:
+        counts[kind] += 1
+        planned.append(PlannedClip(kind, counts[kind], highlight))
+    return planned

@@ -1,0 +1,238 @@
+"""The facts that travel down the straight line: frozen, checked once, trusted afterwards."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["audio", "video", "both"]
+CutMode = Literal["copy", "exact"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A half-open stretch of stream time `[start_s, end_s)`, in seconds."""
+
+    start_s: float
+    end_s: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.start_s) and math.isfinite(self.end_s) and self.start_s <= self.end_s):
+            raise ValueError(f"expected a finite span with start <= end, got [{self.start_s}, {self.end_s})")
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+    def overlap_s(self, other: Span) -> float:
+        """Seconds that both spans share."""
+        return max(0.0, min(self.end_s, other.end_s) - max(self.start_s, other.start_s))
+
+    def temporal_iou(self, other: Span) -> float:
+        """Intersection over union, 0 where the spans do not touch."""
+        union = max(self.end_s, other.end_s) - min(self.start_s, other.start_s)
+        return self.overlap_s(other) / union if union > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """One quality of a source.
+
+    Attributes:
+        url: where it is read: a media playlist, a media file, or a local path.
+        width_px, height_px: 0 when not known or audio only.
+        fps, bitrate_bps: NaN when not known.
+        codecs: as the playlist or the container names them, may be empty.
+        has_audio, has_video: None when only reading will tell.
+    """
+
+    url: str
+    width_px: int = 0
+    height_px: int = 0
+    fps: float = math.nan
+    bitrate_bps: float = math.nan
+    codecs: str = ""
+    has_audio: bool | None = None
+    has_video: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a URL or a path resolved to.
+
+    Attributes:
+        url: as the user gave it (without credentials); the name of the source in the library.
+        kind: how its bytes are read: "file" (local), "http" (one file over Range requests) or "hls".
+        title: for people; may hold any character.
+        duration_s: NaN when not known.
+        fingerprint: changes when the content does; part of a job's identity.
+        renditions: cheapest first; never empty.
+    """
+
+    url: str
+    kind: Literal["file", "http", "hls"]
+    title: str
+    duration_s: float
+    fingerprint: str
+    renditions: tuple[Rendition, ...]
+    channel: str = ""
+    live: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.renditions:
+            raise ValueError(f"expected at least one rendition of {self.url}, got none")
+
+    @property
+    def cheapest(self) -> Rendition:
+        """The rendition to analyse: the smallest that is adequate."""
+        return self.renditions[0]
+
+    @property
+    def best(self) -> Rendition:
+        """The rendition to cut clips from."""
+        return self.renditions[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The unit of fetching, progress and checkpoints.
+
+    Window n spans `[n * stride, n * stride + length)` with stride = length - overlap. Its first `overlap` seconds repeat
+    the end of window n - 1: they are the decoder's and the features' lead-in. So a window *owns* the ticks that start in
+    `[own_start_s, end_s)`, and each tick of a stream is owned by exactly one window.
+    """
+
+    n: int
+    start_s: float
+    end_s: float
+    own_start_s: float
+
+    @property
+    def owned(self) -> Span:
+        return Span(self.own_start_s, self.end_s)
+
+
+def plan_windows(start_s: float, end_s: float, *, length_s: float, overlap_s: float) -> list[Window]:
+    """The windows that cover `[start_s, end_s)`, at absolute boundaries, so that any start offset gives the same ones.
+
+    The first window owns its lead-in too when it is window 0; the last ends at `end_s`. Owned spans are not clipped to
+    `start_s`: the caller keeps only the ticks it asked for.
+
+    Raises:
+        ValueError: when the overlap is not shorter than the window.
+    """
+    stride = length_s - overlap_s
+    if stride <= 0:
+        raise ValueError(f"expected an overlap shorter than the window of {length_s} s, got {overlap_s} s")
+    windows: list[Window] = []
+    n = max(0, math.floor((start_s - overlap_s) / stride + 1e-9))
+    while True:
+        begin = n * stride
+        own = begin + overlap_s if n else 0.0
+        if own >= end_s - 1e-9:
+            return windows
+        windows.append(Window(n, begin, min(begin + length_s, end_s), own))
+        n += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What one signal contributed to a score; the contributions of a highlight add up to it.
+
+    Attributes:
+        signal: a documented feature name, e.g. "onset_strength", or "ratings" for the learned part.
+        contribution: in units of the score.
+        text: for people, e.g. "crowd-like noise +2.4 σ".
+    """
+
+    signal: str
+    contribution: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A moment worth a clip.
+
+    Attributes:
+        kind: which signals found it.
+        score: 0–1.
+        peak_s: the strongest instant, inside the event.
+        event: the moment itself.
+        clip: what is cut: the event with its lead-in and reaction tail, or a fixed length.
+        reasons: strongest first.
+        heuristic_score: the score before the learned part was blended in.
+        ml_score: the learned score, NaN without a model.
+    """
+
+    kind: Kind
+    score: float
+    peak_s: float
+    event: Span
+    clip: Span
+    reasons: tuple[Reason, ...] = ()
+    heuristic_score: float = math.nan
+    ml_score: float = math.nan
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.score <= 1.0:
+            raise ValueError(f"expected a score in 0-1, got {self.score}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form that users script against."""
+        return {
+            "start": round(self.clip.start_s, 3),
+            "end": round(self.clip.end_s, 3),
+            "event_start": round(self.event.start_s, 3),
+            "event_end": round(self.event.end_s, 3),
+            "peak": round(self.peak_s, 3),
+            "score": round(self.score, 6),
+            "kind": self.kind,
+            "reasons": [
+                {"signal": r.signal, "contribution": round(r.contribution, 6), "text": r.text} for r in self.reasons
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Highlight:
+        """The inverse of `to_dict`; `event_*`, `peak`, `kind` and `reasons` may be missing.
+
+        Raises:
+            ValueError: when start, end or score are missing or out of range.
+        """
+        try:
+            start, end = float(data["start"]), float(data["end"])
+            event = Span(float(data.get("event_start", start)), float(data.get("event_end", end)))
+            kind = data.get("kind", "both")
+            if kind not in ("audio", "video", "both"):
+                raise ValueError(f"expected kind audio, video or both, got {kind!r}")
+            return cls(
+                kind=kind,
+                score=float(data.get("score", 0.0)),
+                peak_s=float(data.get("peak", (event.start_s + event.end_s) / 2)),
+                event=event,
+                clip=Span(start, end),
+                reasons=tuple(
+                    Reason(str(r["signal"]), float(r["contribution"]), str(r.get("text", "")))
+                    for r in data.get("reasons", ())
+                ),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"expected a highlight with start, end and score, got {data!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """All that detection found in one stream.
+
+    Attributes:
+        audio, video: best first, per kind.
+        merged: both, one per moment, ranked.
+        notes: sentences for the user ("no audio: video highlights only", "best score 0.31 is under …").
+    """
+
+    audio: tuple[Highlight, ...] = ()
+    video: tuple[Highlight, ...] = ()
+    merged: tuple[Highlight, ...] = ()
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,189 @@
+"""Every tunable once, with its default, unit, range and meaning.
+
+Where a value comes from, strongest first: environment variable, `.env`, `config.py` (read by `main.py` alone), the
+default here. `config.py` and `.env.example` are generated from this file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from kick_clip_generator.core.errors import InputError
+
+# Divisors of a 60 fps clock that put a whole number of frames into every 0.5 s tick.
+FRAME_SKIPS = (1, 2, 3, 5, 6, 10, 15, 30)
+
+Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """All settings, checked. Attribute names are the setting names in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    # Reading the stream
+    chunk_duration: float = Field(30.0, ge=5, le=600, description="Length of an analysis window, in seconds.")
+    chunk_overlap: float = Field(5.0, ge=5, le=60, description="Overlap of two windows, in seconds; it is the lead-in that decoder and features need.")
+    max_stream_duration: float = Field(36000.0, ge=1, le=360000, description="Analyse at most this much of a stream, in seconds.")
+    frame_skip: int = Field(15, ge=1, le=30, description="Look at one of this many frames of a 60 fps clock: 15 is 4 frames a second. One of 1, 2, 3, 5, 6, 10, 15, 30.")
+    max_workers: int = Field(2, ge=1, le=64, description="Threads that fetch or cut at the same time.")
+
+    # Network
+    max_retries: int = Field(5, ge=0, le=20, description="How often a failed request is tried again.")
+    backoff_factor: float = Field(2.0, ge=1, le=10, description="Each wait before a retry is this many times the one before.")
+    request_timeout: float = Field(15.0, ge=0.1, le=300, description="Seconds a request may wait for the next byte.")
+    user_agents: Words = Field(
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15",
+            "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0",
+        ),
+        min_length=1,
+        description="User agents to rotate through when a server refuses; in the environment separated by |.",
+    )
+    allowed_private_hosts: Words = Field((), description="Host names or addresses on the local network that may be read, separated by commas. Empty: none.")
+
+    # Highlights
+    clip_duration: float | None = Field(None, ge=1, le=600, description="Fixed length of clips in seconds; empty or auto: ends are chosen.")
+    min_clip_seconds: float = Field(5.0, ge=1, le=600, description="Shortest clip when ends are chosen, in seconds.")
+    max_clip_seconds: float = Field(60.0, ge=1, le=600, description="Longest clip when ends are chosen, in seconds.")
+    min_gap: float = Field(10.0, ge=0, le=3600, description="Least distance between the peaks of two highlights of a kind, in seconds.")
+    top_n_highlights: int = Field(10, ge=1, le=25, description="Clips per kind unless a flag says otherwise.")
+    min_audio_score: float = Field(0.2, ge=0, le=1, description="Audio highlights below this score are not shown.")
+    min_video_score: float = Field(0.2, ge=0, le=1, description="Video highlights below this score are not shown.")
+    heuristic_weight: float = Field(0.6, ge=0, le=1, description="Share of the heuristic score once a model is trained.")
+    ml_weight: float = Field(0.4, ge=0, le=1, description="Share of the learned score once a model is trained.")
+
+    # Learning
+    n_estimators: int = Field(100, ge=1, le=5000, description="Trees of the boosting models.")
+    learning_rate: float = Field(0.1, gt=0, le=1, description="Learning rate of the boosting models.")
+    retrain_every: int = Field(5, ge=1, le=1000, description="Retrain after this many new ratings.")
+    min_training_samples: int = Field(10, ge=2, le=100000, description="No model below this many ratings.")
+
+    # Clips
+    cut: Literal["copy", "exact"] = Field("exact", description="How clips are cut: copy (fast, starts at a keyframe) or exact (re-encoded).")
+
+    # Folders and programs
+    output_dir: Path = Field(Path("output_clips"), description="Where clips go.")
+    processed_clips_dir: Path | None = Field(None, description="Another name of OUTPUT_DIR, stronger when set.")
+    model_dir: Path = Field(Path("models"), description="Where trained models are kept.")
+    temp_dir: Path = Field(Path("temp_chunks"), description="Media of the window being read; emptied as the run goes.")
+    download_dir: Path = Field(Path("downloads"), description="Where sources that you choose to keep are stored.")
+    log_dir: Path = Field(Path("logs"), description="Rotating log files.")
+    database_path: Path = Field(Path("clips.db"), description="The SQLite library of sources, clips and ratings.")
+    ffmpeg_path: Path | None = Field(None, description="An ffmpeg to use instead of the bundled one.")
+
+    # Programs
+    host: str = Field("127.0.0.1", description="Address the web UI listens on.")
+    port: int = Field(7860, ge=1, le=65535, description="Port of the web UI.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much goes to the log files.")
+
+    @field_validator("user_agents", mode="before")
+    @classmethod
+    def _split_user_agents(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split("|") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_private_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        return tuple(part.strip().lower() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("clip_duration", mode="before")
+    @classmethod
+    def _auto_duration(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and value.strip().lower() in ("", "auto", "none") else value
+
+    @field_validator("processed_clips_dir", "ffmpeg_path", mode="before")
+    @classmethod
+    def _empty_path(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("frame_skip")
+    @classmethod
+    def _whole_frames_per_tick(cls, value: int) -> int:
+        if value not in FRAME_SKIPS:
+            raise ValueError(f"Input should be one of {', '.join(map(str, FRAME_SKIPS))}")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.chunk_overlap >= self.chunk_duration:
+            raise ValueError("CHUNK_OVERLAP should be less than CHUNK_DURATION")
+        if self.min_clip_seconds > self.max_clip_seconds:
+            raise ValueError("MIN_CLIP_SECONDS should not be more than MAX_CLIP_SECONDS")
+        if math.isclose(self.heuristic_weight + self.ml_weight, 0.0):
+            raise ValueError("HEURISTIC_WEIGHT and ML_WEIGHT should not both be 0")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over `.env` over what `load_settings` was given (`config.py`)."""
+        return env_settings, dotenv_settings, init_settings
+
+    @property
+    def clips_dir(self) -> Path:
+        """Where clips go: `PROCESSED_CLIPS_DIR` when set, else `OUTPUT_DIR`."""
+        return self.processed_clips_dir or self.output_dir
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Frames looked at per second of stream."""
+        return 60.0 / self.frame_skip
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Settings from the environment, `.env` and `overrides` (names in any case), in that order of strength.
+
+    Raises:
+        InputError: when a value is out of range; one line that names the key, the value and the range.
+    """
+    try:
+        return Settings(**{key.lower(): value for key, value in (overrides or {}).items()})
+    except ValidationError as error:
+        raise InputError(_one_line(error)) from None
+
+
+def with_changes(settings: Settings, **changes: Any) -> Settings:
+    """A copy with some values changed, checked like any others; the environment is not asked again.
+
+    Raises:
+        InputError: as `load_settings`.
+    """
+    try:
+        return Settings.__pydantic_validator__.validate_python({**settings.model_dump(), **changes})  # type: ignore[no-any-return]
+    except ValidationError as error:
+        raise InputError(_one_line(error)) from None
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]).upper()
+    message = str(first["msg"]).removeprefix("Value error, ")
+    if not key:
+        return f"{message}."
+    limits = _limits(key.split(".")[0].lower())
+    return f"{key}={first['input']!r} is not valid: {message.removeprefix('Input ')}{limits}."
+
+
+def _limits(name: str) -> str:
+    field = Settings.model_fields.get(name)
+    if field is None:
+        return ""
+    low = next((getattr(m, "ge", getattr(m, "gt", None)) for m in field.metadata if hasattr(m, "ge") or hasattr(m, "gt")), None)
+    high = next((m.le for m in field.metadata if hasattr(m, "le")), None)
+    return f" (allowed: {low:g} to {high:g})" if low is not None and high is not None else ""

@@ -1,0 +1,1 @@
+"""Signals of sound and picture on the half-second grid."""

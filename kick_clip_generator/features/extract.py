@@ -1,0 +1,69 @@
+"""From PCM and frames to rows of features."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kick_clip_generator.core.timeline import FloatArray
+from kick_clip_generator.features.audio import SAMPLES_PER_TICK, AudioFeatures
+from kick_clip_generator.features.registry import AUDIO_NAMES, NAMES, VIDEO_NAMES
+from kick_clip_generator.features.video import VideoFeatures
+
+_AUDIO_COLUMNS = [NAMES.index(name) for name in AUDIO_NAMES]
+_VIDEO_COLUMNS = [NAMES.index(name) for name in VIDEO_NAMES]
+
+
+class FeatureExtractor:
+    """All features of one gap-free run; make a new one, or `reset`, after a gap.
+
+    Causal, with at most 5 s of context: rows from 5 s after the start of a run on are those of any earlier start.
+
+    Args:
+        frame_rate_hz: frames per second of stream; a whole number of frames per 0.5 s tick.
+
+    Example:
+        >>> extractor = FeatureExtractor(frame_rate_hz=4)
+        >>> rows = extractor.push(np.zeros(8000, np.int16), np.zeros((2, 135, 160), np.uint8), ticks=1)
+        >>> rows.shape == (1, len(NAMES))
+        True
+    """
+
+    def __init__(self, frame_rate_hz: float) -> None:
+        self._audio = AudioFeatures()
+        self._video = VideoFeatures(frame_rate_hz)
+
+    def reset(self) -> None:
+        """Forget the run: what comes next starts a new one."""
+        self._audio.reset()
+        self._video.reset()
+
+    def push(self, pcm: NDArray[np.int16], frames: NDArray[np.uint8], ticks: int) -> FloatArray:
+        """The next ticks of the run.
+
+        Args:
+            pcm: int16 mono at 16 kHz, shape `(m * 8000,)`, m <= ticks.
+            frames: uint8 yuv420p, shape `(m * frames_per_tick, 135, 160)`, m <= ticks.
+            ticks: how many rows to return.
+
+        Returns:
+            float32, shape `(ticks, len(NAMES))`. A medium that has fewer ticks is NaN in the rest, and starts afresh
+            with the next push.
+
+        Raises:
+            ValueError: when a medium is not whole ticks, or has more than `ticks`.
+        """
+        rows = np.full((ticks, len(NAMES)), np.nan, np.float32)
+        _check_fits("samples", len(pcm), ticks * SAMPLES_PER_TICK)
+        _check_fits("frames", len(frames), ticks * self._video.frames_per_tick)
+        _fill(rows, _AUDIO_COLUMNS, self._audio, pcm)
+        _fill(rows, _VIDEO_COLUMNS, self._video, frames)
+        return rows
+
+
+class _Medium(Protocol):
+    def reset(self) -> None: ...
+
+    def push(self, media: NDArray[np.generic], /) -> FloatArray: ...

@@ -1,0 +1,1 @@
+"""Scores over time turned into moments worth a clip."""

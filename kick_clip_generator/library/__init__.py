@@ -1,0 +1,1 @@
+"""The database of sources, clips and ratings, and the file store."""

@@ -1,0 +1,248 @@
+"""Highlights become files: fetched from the best rendition, cut, checked by decoding, published, recorded."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kick_clip_generator.clips.plan import PlannedClip
+from kick_clip_generator.core.clip_row import clip_row
+from kick_clip_generator.core.errors import Cancelled, ClipGeneratorError, LibraryError, MediaError
+from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback
+from kick_clip_generator.core.records import CutMode, Highlight, Source
+from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.core.timeline import Timeline
+from kick_clip_generator.library.clips import ClipRecord, StoredClip
+from kick_clip_generator.library.files import check_writable, free_path, publish, safe_name, sweep_parts
+from kick_clip_generator.library.library import Library
+from kick_clip_generator.media.check import check_clip
+from kick_clip_generator.media.cut import cut
+from kick_clip_generator.media.ffmpeg import ffmpeg_path
+from kick_clip_generator.pipeline.workspace import workspace
+from kick_clip_generator.sources.reader import Reader, open_reader
+
+log = logging.getLogger(__name__)
+
+# Two cuts of one moment whose ends differ by less than this are the same clip.
+SAME_END_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFile:
+    """A published clip: its row, its file, and the highlight it shows."""
+
+    id: int
+    path: Path
+    kind: str
+    highlight: Highlight
+    note: str = ""
+
+
+def clips_folder(source: Source, settings: Settings, output: Path | None) -> Path:
+    """Where a source's clips go, made and checked: `output` itself, or `OUTPUT_DIR/<title>/`.
+
+    Raises:
+        LibraryError: when it cannot be made or written, or the disk is full.
+    """
+    folder = output if output is not None else settings.clips_dir / safe_name(source.title)
+    check_writable(folder)
+    sweep_parts(folder)
+    return folder
+
+
+def cut_clips(
+    source: Source,
+    planned: Sequence[PlannedClip],
+    *,
+    folder: Path,
+    mode: CutMode,
+    timeline: Timeline,
+    source_id: int,
+    model_version_id: int | None,
+    library: Library,
+    settings: Settings,
+    progress: ProgressCallback,
+    cancel: CancelToken,
+) -> tuple[list[ClipFile], list[str]]:
+    """Cut what is not there yet.
+
+    A clip of the same source with the same ends and the same cut is taken as it is. A file that was rated, kept or
+    moved, or that the library does not know, is never written over: the new clip gets the next free name.
+
+    Args:
+        source: its best rendition is cut.
+        planned: what to cut, best first.
+        folder: where the files go.
+        mode: how.
+        timeline: the features the highlights were found in; each clip's row is kept for training.
+        source_id: the source's row.
+        model_version_id: the model that had a say in the ranking.
+        library: where clips are recorded.
+        settings: checked settings.
+        progress: told after each clip.
+        cancel: ends the run between and within cuts; published clips stay.
+
+    Returns:
+        The files in the order of `planned`, and one sentence for each clip that failed or was cut in another way.
+
+    Raises:
+        MediaError: when not one clip could be made.
+        LibraryError: when the disk is full or the library fails.
+        Cancelled: when the token is up.
+    """
+    if not planned:
+        return [], []
+    stored = [clip for clip in library.clips_of_source(source_id) if Path(clip.path).parent == folder.resolve()]
+    ready = {index: same for index, plan in enumerate(planned) if (same := _same_cut(plan, mode, stored))}
+    taken = {Path(clip.path) for clip in ready.values()}
+    files: list[ClipFile] = []
+    notes: list[str] = []
+    failures: list[str] = []
+    with workspace(settings.temp_dir) as temp, _LazyReader(source, settings, cancel) as lazy:
+        for index, plan in enumerate(planned):
+            cancel.check()
+            progress(Progress("clips", index, len(planned), message=plan.stem))
+            if index in ready:
+                clip = ready[index]
+                files.append(ClipFile(clip.id, Path(clip.path), plan.kind, plan.highlight))
+                continue
+            try:
+                reader = lazy.reader
+                target, replace = _target(plan, folder.resolve(), _suffix(reader), stored, taken, library)
+                part = target.with_name(f"{target.name}.{os.getpid()}.part")
+                note = _make(reader, plan.highlight, part, temp=temp, mode=mode, settings=settings, cancel=cancel)
+                published = publish(part, target, replace=replace)
+            except (Cancelled, LibraryError):
+                raise
+            except ClipGeneratorError as error:
+                log.warning("Clip %s could not be made: %s", plan.stem, error)
+                failures.append(f"{plan.stem} could not be made: {error}")
+                continue
+            taken.add(target)
+            clip_id = library.record_clip(
+                ClipRecord(
+                    source_id=source_id,
+                    kind=plan.kind,
+                    highlight=plan.highlight,
+                    path=str(published.path),
+                    size=published.size,
+                    sha256=published.sha256,
+                    cut=mode,
+                    features=clip_row(timeline, plan.highlight.event),
+                    model_version_id=model_version_id,
+                )
+            )
+            files.append(ClipFile(clip_id, published.path, plan.kind, plan.highlight, note))
+            if note:
+                notes.append(f"{target.name}: {note}")
+    progress(Progress("clips", len(planned), len(planned)))
+    if failures and not files:
+        raise MediaError(f"Not one of {len(planned)} clips could be made; the first: {failures[0]}")
+    return files, [*failures, *notes]
+
+
+class _LazyReader:
+    """Opens the best rendition when the first clip needs it: a run that finds all its clips made reads nothing."""
+
+    def __init__(self, source: Source, settings: Settings, cancel: CancelToken) -> None:
+        self._source = source
+        self._settings = settings
+        self._cancel = cancel
+        self._reader: Reader | None = None
+
+    @property
+    def reader(self) -> Reader:
+        if self._reader is None:
+            self._reader = open_reader(self._source, self._source.best, self._settings, self._cancel)
+        return self._reader
+
+    def __enter__(self) -> _LazyReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+
+def _suffix(reader: Reader) -> str:
+    return ".mp4" if reader.info.has_video else ".m4a"
+
+
+def _same_cut(plan: PlannedClip, mode: CutMode, stored: Sequence[StoredClip]) -> StoredClip | None:
+    wanted = plan.highlight.clip
+    for clip in stored:
+        close = abs(clip.start_s - wanted.start_s) < SAME_END_S and abs(clip.end_s - wanted.end_s) < SAME_END_S
+        if close and clip.cut == mode and clip.kind == plan.kind and _intact(clip):
+            return clip
+    return None
+
+
+def _intact(clip: StoredClip) -> bool:
+    path = Path(clip.path)
+    return path.is_file() and path.stat().st_size == clip.size
+
+
+def _target(
+    plan: PlannedClip,
+    folder: Path,
+    suffix: str,
+    stored: Sequence[StoredClip],
+    taken: set[Path],
+    library: Library,
+) -> tuple[Path, bool]:
+    """Where to publish, and whether a file there may be replaced."""
+    path = folder / f"{plan.stem}{suffix}"
+    if path not in taken:
+        if not path.exists():
+            # A row without its file: the user moved or deleted it; its rating must keep its own row.
+            owner = next((clip for clip in stored if Path(clip.path) == path), None)
+            if owner is None or not library.is_precious(owner.id):
+                return path, False
+        else:
+            owner = next((clip for clip in stored if Path(clip.path) == path), None)
+            if owner is not None and not library.is_precious(owner.id):
+                return path, True
+    known = {Path(clip.path) for clip in stored}
+    return free_path(folder, path.name, avoid=taken | known), False
+
+
+def _make(
+    reader: Reader,
+    highlight: Highlight,
+    part: Path,
+    *,
+    temp: Path,
+    mode: CutMode,
+    settings: Settings,
+    cancel: CancelToken,
+) -> str:
+    """Fetch, cut and check one clip into `part`; returns what the user should know about the cut."""
+    media = reader.span(highlight.clip, temp)
+    try:
+        done = cut(
+            ffmpeg_path(settings.ffmpeg_path),
+            media.path,
+            part,
+            start_s=highlight.clip.start_s - media.offset_s,
+            duration_s=highlight.clip.duration_s,
+            mode=mode,
+            has_video=reader.info.has_video,
+            has_audio=reader.info.has_audio,
+            cancel=cancel,
+        )
+        check_clip(
+            part,
+            duration_s=highlight.clip.duration_s,
+            has_video=reader.info.has_video,
+            has_audio=reader.info.has_audio,
+        )
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    finally:
+        if media.temporary:
+            media.path.unlink(missing_ok=True)
+    return done.note

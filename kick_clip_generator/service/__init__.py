@@ -1,0 +1,1 @@
+"""Use cases: what the command line, the web UI and the Python API ask for."""

@@ -1,0 +1,224 @@
+"""The main use case: a URL in, ranked highlights and clips out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from kick_clip_generator.clips.manifest import highlights_document, manifest_name, write_json
+from kick_clip_generator.clips.plan import KindChoice, plan_clips
+from kick_clip_generator.core.errors import InputError
+from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback, silent
+from kick_clip_generator.core.protocols import Scorer
+from kick_clip_generator.core.records import CutMode, Detection, Source, Span
+from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.highlights.detect import DetectionConfig
+from kick_clip_generator.jobs.inline import analyze_inline
+from kick_clip_generator.library.library import Library
+from kick_clip_generator.pipeline.analyze import Analysis, analyzed_span
+from kick_clip_generator.pipeline.clips import ClipFile, clips_folder, cut_clips
+from kick_clip_generator.service.models import active_scorer
+from kick_clip_generator.sources.resolve import resolve
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """What to find and cut. Build it with `checked`, which fills in the settings and refuses contradictions.
+
+    Attributes:
+        url: a local file, a media URL or an HLS playlist URL.
+        make_clips: whether files are cut.
+        kinds: which highlights are wanted.
+        span: the part of the stream to analyse; None for all of it.
+        cut: how clips are cut.
+        output: a folder to write the clips flat into; None for `OUTPUT_DIR/<source>/`.
+        config: detection parameters.
+    """
+
+    url: str
+    make_clips: bool
+    kinds: KindChoice
+    span: Span | None
+    cut: CutMode
+    output: Path | None
+    config: DetectionConfig
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        url: str,
+        settings: Settings,
+        make_clips: bool = True,
+        kinds: KindChoice = "both",
+        max_audio_clips: int | None = None,
+        max_video_clips: int | None = None,
+        min_gap_s: float | None = None,
+        clip_duration_s: float | None = None,
+        start_minute: float | None = None,
+        end_minute: float | None = None,
+        cut: CutMode | None = None,
+        output: Path | None = None,
+        audio_weights: Mapping[str, float] | None = None,
+        video_weights: Mapping[str, float] | None = None,
+    ) -> GenerateRequest:
+        """Fill in what is not given from the settings.
+
+        Raises:
+            InputError: for an empty URL, or a start that is not before the end.
+        """
+        if not url.strip():
+            raise InputError("No stream was given; paste a link or the path of a file.")
+        span = None
+        if start_minute is not None or end_minute is not None:
+            start_s, end_s = 60 * (start_minute or 0.0), 60 * end_minute if end_minute is not None else None
+            if end_s is not None and start_s >= end_s:
+                raise InputError(
+                    f"The start (minute {start_s / 60:g}) must lie before the end (minute {end_s / 60:g}); swap them."
+                )
+            span = Span(start_s, end_s if end_s is not None else start_s + settings.max_stream_duration)
+        config = DetectionConfig(
+            min_gap_s=settings.min_gap if min_gap_s is None else min_gap_s,
+            max_audio=settings.top_n_highlights if max_audio_clips is None else max_audio_clips,
+            max_video=settings.top_n_highlights if max_video_clips is None else max_video_clips,
+            clip_duration_s=clip_duration_s,
+            min_clip_s=settings.min_clip_seconds,
+            max_clip_s=settings.max_clip_seconds,
+            min_audio_score=settings.min_audio_score,
+            min_video_score=settings.min_video_score,
+            heuristic_weight=settings.heuristic_weight,
+            ml_weight=settings.ml_weight,
+        )
+        if audio_weights is not None:
+            config = dataclasses.replace(config, audio_weights=dict(audio_weights))
+        if video_weights is not None:
+            config = dataclasses.replace(config, video_weights=dict(video_weights))
+        return cls(url.strip(), make_clips, kinds, span, cut or settings.cut, output, config)
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateResult:
+    """What a run found and made.
+
+    Attributes:
+        source: what the URL resolved to.
+        detection: its highlights, those of the kinds asked for.
+        analysis: windows and bytes.
+        clips: files, best first.
+        folder: where they lie; None when none were asked for.
+        notes: sentences for the user.
+        document: the JSON form.
+    """
+
+    source: Source
+    detection: Detection
+    analysis: Analysis
+    clips: Sequence[ClipFile]
+    folder: Path | None
+    notes: Sequence[str]
+    document: Mapping[str, Any] = field(repr=False)
+
+    def write_document(self, path: Path) -> Path:
+        """Write the JSON to a file of the user's choice, whole or not at all."""
+        return write_json(path, self.document)
+
+
+def generate_highlights(
+    request: GenerateRequest,
+    *,
+    library: Library,
+    settings: Settings,
+    progress: ProgressCallback = silent,
+    cancel: CancelToken | None = None,
+    scorer: Scorer | None = None,
+) -> GenerateResult:
+    """Resolve, analyse, detect and cut.
+
+    Args:
+        request: what to do.
+        library: where everything is recorded.
+        settings: checked settings.
+        progress: told of every step.
+        cancel: raise it from another thread to stop; finished windows and clips are kept.
+        scorer: used instead of the active model of the library.
+
+    Raises:
+        ClipGeneratorError: with the sentence to show.
+    """
+    token = cancel or CancelToken()
+    progress(Progress("resolve"))
+    source = resolve(request.url, settings)
+    folder = clips_folder(source, settings, request.output) if request.make_clips else None
+    source_id = library.record_source(source)
+    span, notes = analyzed_span(source, request.span, settings)
+    model = active_scorer(library, settings)
+    job_id, analysis = analyze_inline(
+        library,
+        source,
+        span,
+        settings=settings,
+        config=request.config,
+        scorer=scorer or model.scorer,
+        progress=progress,
+        cancel=token,
+    )
+    detection = only_kinds(analysis.detection, request.kinds)
+    library.replace_highlights(source_id, job_id, detection.merged)
+
+    clips: list[ClipFile] = []
+    failures: list[str] = []
+    if folder is not None:
+        clips, failures = cut_clips(
+            source,
+            plan_clips(detection, request.kinds),
+            folder=folder,
+            mode=request.cut,
+            timeline=analysis.timeline,
+            source_id=source_id,
+            model_version_id=model.version_id,
+            library=library,
+            settings=settings,
+            progress=progress,
+            cancel=token,
+        )
+    now = datetime.now()
+    document = highlights_document(
+        audio=detection.audio,
+        video=detection.video,
+        merged=detection.merged,
+        about={"source": source.url, "title": source.title, "created": now.isoformat(timespec="seconds")},
+        files=[(clip.highlight, clip.path.name) for clip in clips],
+    )
+    if folder is not None:
+        write_json(folder / manifest_name(now), document)
+    progress(Progress("done"))
+    all_notes = [*model.notes, *notes, *_coverage(analysis), *detection.notes, *failures]
+    return GenerateResult(source, detection, analysis, clips, folder, all_notes, document)
+
+
+def only_kinds(detection: Detection, kinds: KindChoice) -> Detection:
+    """The highlights of the kinds asked for."""
+    if kinds == "both":
+        return detection
+    wanted = detection.audio if kinds == "audio" else detection.video
+    return dataclasses.replace(
+        detection,
+        audio=detection.audio if kinds == "audio" else (),
+        video=detection.video if kinds == "video" else (),
+        merged=wanted,
+    )
+
+
+def _coverage(analysis: Analysis) -> list[str]:
+    total = sum(analysis.windows.values())
+    failed, partial = analysis.windows["failed"], analysis.windows["partial"]
+    if not failed and not partial:
+        return []
+    return [
+        f"{total - failed - partial} of {total} windows complete, {partial} partial, {failed} could not be read; "
+        "the same command tries those again."
+    ]

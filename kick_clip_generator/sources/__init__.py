@@ -1,0 +1,1 @@
+"""What a URL or path is, and how its bytes are read."""

@@ -1,0 +1,1 @@
+"""The web page, one tab a file."""

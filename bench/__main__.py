@@ -21,7 +21,9 @@ def benchmarks() -> dict[str, str]:
     found = {}
     for file in sorted(FOLDER.glob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body) and file != Path(__file__):
+        if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body) and file != Path(
+            __file__
+        ):
             found[file.stem] = (ast.get_docstring(tree) or "").partition("\n")[0]
     return found
 

@@ -62,7 +62,9 @@ def main() -> int:
             if not options.check:
                 target.write_text(text, newline="\n")
     if options.check and stale:
-        print(f"not what pyproject.toml asks for: {', '.join(stale)}; run tools/compile_requirements.py", file=sys.stderr)
+        print(
+            f"not what pyproject.toml asks for: {', '.join(stale)}; run tools/compile_requirements.py", file=sys.stderr
+        )
         return 1
     return 0
 

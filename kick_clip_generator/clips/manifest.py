@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from kick_clip_generator.clips.plan import same_moment
 from kick_clip_generator.core.errors import LibraryError
 from kick_clip_generator.core.records import Highlight
+from kick_clip_generator.library.files import part_file, publish
 
 
 def highlights_document(
@@ -54,16 +54,13 @@ def write_json(path: Path, document: Mapping[str, Any]) -> Path:
     Raises:
         LibraryError: when the folder cannot be written.
     """
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    data = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(document, file, indent=2, ensure_ascii=False, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        with part_file(path) as part:
+            part.write_bytes(data)
+            publish(part, path, replace=True)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise LibraryError(
             f"{path} cannot be written ({error.strerror or error}); choose another place or free some space."
         ) from error

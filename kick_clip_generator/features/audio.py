@@ -25,6 +25,11 @@ N_MELS = 64
 N_MFCC = 13
 ROLL_PERCENT = 0.85
 HIGH_HZ = 2_000.0
+# The telephone band holds the fundamentals and first formants of voices, many at once included, and little of engines,
+# rain and wind: of eight bands tried it told cheers and shouts from loud calm sounds best (area under the ROC curve
+# 0.90 on the development streams; loudness alone 0.57). Its loudest part tells them from the background.
+VOICE_HZ = (300.0, 3_400.0)
+PRESENCE_HZ = (1_000.0, 4_000.0)
 SILENCE_DB = -100.0
 
 # Mel power under which nothing is audible (white noise of -74 dBFS): with librosa's 1e-10 the step from digital silence
@@ -52,7 +57,15 @@ class AudioFeatures:
         all_bins = np.ones_like(frequencies_hz)
         # One product per tick yields all sums over power (mel bands, total, high) and one all over magnitude. The
         # frequency is centered and scaled so that the second moment keeps its digits in float32.
-        self._power_sums = np.column_stack([mel.T, all_bins, frequencies_hz >= HIGH_HZ]).astype(np.float32)
+        bands = [
+            all_bins,
+            frequencies_hz >= HIGH_HZ,
+            _inside(frequencies_hz, VOICE_HZ),
+            _inside(frequencies_hz, PRESENCE_HZ),
+        ]
+        self._power_sums = np.column_stack([mel.T, *bands]).astype(np.float32)
+        # Parseval: what makes the one-sided power sum of a frame its mean square.
+        self._mean_square = np.float32(2 / (N_FFT * (self._window**2).sum()))
         self._nyquist_hz = SAMPLE_RATE_HZ / 2
         unit = 2 * frequencies_hz / self._nyquist_hz - 1
         self._magnitude_sums = np.column_stack([all_bins, unit, unit**2]).astype(np.float32)
@@ -101,7 +114,8 @@ class AudioFeatures:
             self._fresh = False
         means = _known_mean(per_frame.reshape(ticks, FRAMES_PER_TICK, -1))
         values = dict(zip(columns, means.T, strict=True))
-        values["rms_db"] = np.maximum(20 * np.log10(np.maximum(values["rms"], 1e-10)), SILENCE_DB)
+        values["rms_db"] = _decibels(values["rms"] ** 2)
+        values["presence_db"] = _decibels(values["presence_db"])
         values["zcr"] = self._zero_crossing_rate(pcm)
         values["tempo"], values["beat_strength"] = self._rhythm(onsets, ticks)
         return np.stack([values[name] for name in AUDIO_NAMES], axis=1).astype(np.float32)
@@ -109,16 +123,17 @@ class AudioFeatures:
     def _spectral(self, frames: FloatArray, ticks: int) -> tuple[dict[str, FloatArray], FloatArray]:
         """Values per frame, NaN where the frame holds no energy at all, and the mel spectrum in dB."""
         spectrum = np.fft.rfft(frames * self._window, axis=1)
-        power = spectrum.real**2 + spectrum.imag**2
+        power = np.asarray(spectrum.real**2 + spectrum.imag**2, np.float32)
         magnitude = np.sqrt(power)
         power_sums = self._sum_bins(power, self._power_sums, ticks)
-        mel_db = 10 * np.log10(np.maximum(power_sums[:, :N_MELS], MEL_FLOOR))
+        mel_db = np.asarray(10 * np.log10(np.maximum(power_sums[:, :N_MELS], MEL_FLOOR)), np.float32)
+        total_power, high_power, voice_power, presence_power = power_sums[:, N_MELS:].T
         with np.errstate(divide="ignore", invalid="ignore"):
-            high = power_sums[:, N_MELS + 1] / power_sums[:, N_MELS]
             total, first, second = self._sum_bins(magnitude, self._magnitude_sums, ticks).T
             center = first / total
             spread = np.sqrt(np.maximum(second / total - center**2, 0))
-        silent = ~np.isfinite(center)
+        silent = total_power == 0
+        loud = np.where(silent, 1, total_power)
         cumulative = np.cumsum(magnitude, axis=1)
         rolloff_bin = (cumulative < ROLL_PERCENT * cumulative[:, -1:]).sum(axis=1)
         audible_power = np.maximum(power, FLATNESS_FLOOR)
@@ -129,7 +144,9 @@ class AudioFeatures:
             "spectral_bandwidth": spread * half_hz,
             "spectral_rolloff": np.where(silent, np.nan, rolloff_bin * np.float32(SAMPLE_RATE_HZ / N_FFT)),
             "spectral_flatness": np.where(silent, np.nan, flatness),
-            "high_freq_ratio": high,
+            "high_freq_ratio": np.where(silent, np.nan, high_power / loud),
+            "voice_band_ratio": np.where(silent, np.nan, voice_power / loud),
+            "presence_db": presence_power * self._mean_square,
         }
         mfcc = self._sum_bins(mel_db, self._dct, ticks)
         columns |= {f"mfcc_{n + 1}": mfcc[:, n] for n in range(N_MFCC)}
@@ -173,6 +190,15 @@ def mel_filters(sample_rate_hz: int, n_fft: int, n_mels: int) -> FloatArray:
     low, mid, high = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
     triangles = np.maximum(0, np.minimum((bins_hz - low) / (mid - low), (high - bins_hz) / (high - mid)))
     return np.asarray(triangles * 2 / (high - low), np.float32)
+
+
+def _inside(frequencies_hz: NDArray[np.floating], band_hz: tuple[float, float]) -> NDArray[np.bool_]:
+    return (frequencies_hz >= band_hz[0]) & (frequencies_hz < band_hz[1])
+
+
+def _decibels(mean_square: FloatArray) -> FloatArray:
+    decibels = 10 * np.log10(np.maximum(mean_square, 1e-20))
+    return np.asarray(np.maximum(decibels, SILENCE_DB), np.float32)
 
 
 def _hann(size: int) -> FloatArray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,15 +53,15 @@ class FeatureExtractor:
         Raises:
             ValueError: when a medium is not whole ticks, or has more than `ticks`.
         """
+        frames_per_tick = self._video.frames_per_tick
+        if len(pcm) > ticks * SAMPLES_PER_TICK or len(frames) > ticks * frames_per_tick:
+            raise ValueError(f"expected at most {ticks} ticks, got {len(pcm)} samples and {len(frames)} frames")
+        heard, seen = self._audio.push(pcm), self._video.push(frames)
         rows = np.full((ticks, len(NAMES)), np.nan, np.float32)
-        _check_fits("samples", len(pcm), ticks * SAMPLES_PER_TICK)
-        _check_fits("frames", len(frames), ticks * self._video.frames_per_tick)
-        _fill(rows, _AUDIO_COLUMNS, self._audio, pcm)
-        _fill(rows, _VIDEO_COLUMNS, self._video, frames)
+        rows[: len(heard), _AUDIO_COLUMNS] = heard
+        rows[: len(seen), _VIDEO_COLUMNS] = seen
+        if len(heard) < ticks:
+            self._audio.reset()
+        if len(seen) < ticks:
+            self._video.reset()
         return rows
-
-
-class _Medium(Protocol):
-    def reset(self) -> None: ...
-
-    def push(self, media: NDArray[np.generic], /) -> FloatArray: ...

@@ -122,20 +122,31 @@ FEATURES: tuple[Feature, ...] = (
             "dB",
             -500 if n == 1 else -200,
             500 if n == 1 else 200,
-            "Overall level of the mel spectrum" if n == 1 else f"Timbre: shape of the mel spectrum, cosine term {n - 1}",
+            "Overall level of the mel spectrum"
+            if n == 1
+            else f"Timbre: shape of the mel spectrum, cosine term {n - 1}",
             "librosa.feature.mfcc, 64 mel bands, floor -60 dB",
         )
         for n in range(1, 14)
     ),
     _audio("high_freq_ratio", "", 0, 1, f"Share of the energy at 2 kHz and above; {_NO_ENERGY}", "power spectrum"),
+    _audio(
+        "voice_band_ratio",
+        "",
+        0,
+        1,
+        f"Share of the energy in 300-3400 Hz: near 1 for voices, cheers and shouts; {_NO_ENERGY}",
+        "power spectrum",
+    ),
+    _audio("presence_db", "dBFS", -100, 0, "Level of 1-4 kHz, where cheers and shouts carry", "power spectrum"),
     _video(
         "motion",
         "levels",
         0,
         60,
-        "Mean absolute luma change over a quarter of a second, median of the last three, so that a cut is no motion",
+        "Mean absolute luma change over a quarter of a second, median of the last five, so that a cut is no motion",
         "OpenCV absdiff, luma 160x90",
-        context_s=2.5,
+        context_s=3.0,
     ),
     _video(
         "motion_variance",
@@ -144,7 +155,7 @@ FEATURES: tuple[Feature, ...] = (
         2000,
         "Variance of that change over the picture: high when a part moves, low when all of it does",
         "OpenCV absdiff, luma 160x90",
-        context_s=2.5,
+        context_s=3.0,
     ),
     _video("edge_density", "", 0, 1, "Share of pixels on an edge: how busy the picture is", "OpenCV Canny 100/200"),
     _video(

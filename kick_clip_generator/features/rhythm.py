@@ -18,7 +18,7 @@ USUAL_BPM = 120.0
 PRIOR_OCTAVES = 1.0
 
 # An onset falls into one frame or the next by chance; a binomial kernel makes the autocorrelation's peaks wide enough
-# to be interpolated (90-170 BPM clicks: worst error 2.4 BPM without it, 0.4 with).
+# to be interpolated (clicks of 90-170 BPM: worst error 0.9 BPM without it, 0.3 with).
 SMOOTHING = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
 
@@ -30,30 +30,31 @@ def tempo_and_beat(envelopes: FloatArray, *, frame_rate_hz: float) -> tuple[Floa
         frame_rate_hz: frames per second of the envelopes.
 
     Returns:
-        tempo in beats per minute and beat strength in 0-1, shape `(n,)` each. Strength is the autocorrelation at the
-        beat's lag relative to lag 0: near 1 for a click track, about 0.2 for noise. An envelope that never changes has
-        no tempo (NaN) and strength 0; both are NaN for an unknown row.
+        tempo in beats per minute and beat strength in 0-1, shape `(n,)` each. Clicks faster than about 165 BPM may come
+        out at half their tempo. Strength is the autocorrelation at the beat's lag relative to lag 0: near 1 for a click
+        track, about 0.2 for noise. An envelope that never changes has no tempo (NaN) and strength 0; both are NaN for
+        an unknown row.
     """
-    known = np.isfinite(envelopes).all(axis=1)
-    centered = np.where(known[:, None], envelopes, 0).astype(np.float32)
+    known = ~np.isnan(envelopes.sum(axis=1))
+    centered = np.where(known[:, np.newaxis], envelopes, np.float32(0))
     centered = centered - centered.mean(axis=1, keepdims=True)
     autocorrelation = _autocorrelation(centered, last_lag=int(frame_rate_hz * 60 / SLOWEST_BPM) + 2)
     lags = np.arange(1, autocorrelation.shape[1] - 1)
     bpm = 60 * frame_rate_hz / lags
     prior = np.exp(-0.5 * (np.log2(bpm / USUAL_BPM) / PRIOR_OCTAVES) ** 2)
     prior[(bpm < SLOWEST_BPM) | (bpm > FASTEST_BPM)] = 0
-    best = 1 + np.argmax(np.maximum(autocorrelation[:, 1:-1], 0) * prior.astype(np.float32), axis=1)
+    likely = np.maximum(autocorrelation[:, 1:-1], 0) * prior.astype(np.float32)
+    best = 1 + np.argmax(likely, axis=1)
 
     rows = np.arange(len(best))
     before, at, after = (autocorrelation[rows, best + step] for step in (-1, 0, 1))
     curvature = before - 2 * at + after
-    peaked = (curvature < 0) & (at >= before) & (at >= after)
-    shift = np.where(peaked, 0.5 * (before - after) / np.where(peaked, curvature, 1), 0)
-    periodic = at > 0
-    tempo = np.where(periodic, 60 * frame_rate_hz / (best + shift), np.nan)
-    tempo[~known] = np.nan
-    strength = np.clip(at, 0, 1)
-    strength[~known] = np.nan
+    peaked = curvature < 0
+    # The prior may prefer the lag beside the peak, which the parabola then finds more than half a lag away.
+    shift = np.clip(np.where(peaked, 0.5 * (before - after) / np.where(peaked, curvature, 1), 0), -1, 1)
+    periodic = likely[rows, best - 1] > 0
+    tempo = np.where(periodic & known, 60 * frame_rate_hz / np.where(periodic, best + shift, 1), np.nan)
+    strength = np.where(known, np.where(periodic, np.clip(at, 0, 1), 0), np.nan)
     return tempo.astype(np.float32), strength.astype(np.float32)
 
 

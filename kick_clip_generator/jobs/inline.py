@@ -17,10 +17,14 @@ from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.core.timeline import FloatArray
 from kick_clip_generator.features.registry import FEATURES_VERSION, NAMES
 from kick_clip_generator.highlights.detect import DetectionConfig
-from kick_clip_generator.library.jobs import JobTicket
 from kick_clip_generator.library.library import Library
+from kick_clip_generator.library.owner import process_owner
+from kick_clip_generator.library.records import JobTicket
 from kick_clip_generator.pipeline.analyze import Analysis, analyze
 from kick_clip_generator.pipeline.ticks import WindowResult
+
+# Longer than the slowest window takes with all its retries.
+LEASE_S = 600.0
 
 
 def analyze_inline(
@@ -79,14 +83,21 @@ def analyze_inline(
 @contextmanager
 def _claimed(library: Library, source: Source, settings: Settings) -> Iterator[JobTicket]:
     """The source's job, held by this process; its row says how it ended."""
-    ticket = library.open_job("analyze", _identity(source, settings), {"url": source.url})
+    ticket = library.open_job(
+        "analyze",
+        _identity(source, settings),
+        {"url": source.url},
+        owner=process_owner(),
+        lease_s=LEASE_S,
+        reopen=True,
+    )
     try:
         yield ticket
     except (KeyboardInterrupt, Cancelled):
         library.finish_job(ticket, "cancelled")
         raise
     except BaseException as error:
-        library.finish_job(ticket, "error", error=str(error) or type(error).__name__)
+        library.finish_job(ticket, "failed", error=str(error) or type(error).__name__)
         raise
     library.finish_job(ticket, "done")
 

@@ -12,6 +12,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -36,6 +37,18 @@ POLL_S = 0.1
 STDERR_LINES = 40
 # One line may be a stranger's metadata of any length.
 STDERR_LINE_CHARS = 400
+
+# "[vost#0:0/libx264 @ 0x55890ab431c0] " in front of a line of ffmpeg's log.
+_CONTEXT = re.compile(r"^(\[[^\]]* @ 0x[0-9a-f]+\] )+")
+_CONSEQUENCES = (
+    "Conversion failed",
+    "Could not open encoder before EOF",
+    "Error while filtering",
+    "Nothing was written into output file",
+    "Task finished with error code",
+    "Terminating thread",
+    "Last message repeated",
+)
 
 # Reentrant: a signal handler may call `kill_all` while its own thread holds it.
 _lock = threading.RLock()
@@ -254,6 +267,7 @@ def _failure(lines: Sequence[str], code: int, output: str) -> str:
         return f"The disk is full in {folder}; free some space there, or choose another folder."
     if code < 0:
         return f"ffmpeg was ended by signal {-code}; the system may be short of memory."
-    # The last line is mostly "Conversion failed!"; the one before it says why.
-    telling = [line for line in lines if line not in ("Conversion failed!",)]
+    # When one part of ffmpeg fails, the others report that too; the reason is the last line that is not of that kind.
+    said = [_CONTEXT.sub("", line).rstrip(".") for line in lines]
+    telling = [line for line in said if not line.startswith(_CONSEQUENCES)] or said
     return f"ffmpeg failed: {telling[-1] if telling else f'exit code {code}, without a word'}."

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +14,19 @@ from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCal
 from kick_clip_generator.core.records import CutMode, Highlight, Source
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.core.timeline import Timeline
-from kick_clip_generator.library.clips import ClipRecord, StoredClip
-from kick_clip_generator.library.files import check_writable, free_path, publish, safe_name, sweep_parts
+from kick_clip_generator.library.files import (
+    canonical,
+    check_writable,
+    free_path,
+    part_file,
+    publish,
+    safe_name,
+    sweep_parts,
+)
 from kick_clip_generator.library.library import Library
+from kick_clip_generator.library.records import Clip, ClipQuery, ClipRecord
 from kick_clip_generator.media.check import check_clip
-from kick_clip_generator.media.cut import cut
+from kick_clip_generator.media.cut import CutResult, cut
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.workspace import workspace
 from kick_clip_generator.sources.reader import Reader, open_reader
@@ -61,7 +68,8 @@ def cut_clips(
     mode: CutMode,
     timeline: Timeline,
     source_id: int,
-    model_version_id: int | None,
+    highlight_ids: Mapping[int, int],
+    model_version: int | None,
     library: Library,
     settings: Settings,
     progress: ProgressCallback,
@@ -79,7 +87,8 @@ def cut_clips(
         mode: how.
         timeline: the features the highlights were found in; each clip's row is kept for training.
         source_id: the source's row.
-        model_version_id: the model that had a say in the ranking.
+        highlight_ids: the row of each highlight, by `id()`.
+        model_version: the model that had a say in the ranking.
         library: where clips are recorded.
         settings: checked settings.
         progress: told after each clip.
@@ -95,9 +104,10 @@ def cut_clips(
     """
     if not planned:
         return [], []
-    stored = [clip for clip in library.clips_of_source(source_id) if Path(clip.path).parent == folder.resolve()]
-    ready = {index: same for index, plan in enumerate(planned) if (same := _same_cut(plan, mode, stored))}
-    taken = {Path(clip.path) for clip in ready.values()}
+    folder = canonical(folder / "_").parent
+    stored = {clip.path: clip for clip in _clips_of(library, source_id) if clip.path.parent == folder}
+    ready = {index: same for index, plan in enumerate(planned) if (same := _same_cut(plan, mode, stored.values()))}
+    taken = {clip.path for clip in ready.values()}
     files: list[ClipFile] = []
     notes: list[str] = []
     failures: list[str] = []
@@ -106,38 +116,37 @@ def cut_clips(
             cancel.check()
             progress(Progress("clips", index, len(planned), message=plan.stem))
             if index in ready:
-                clip = ready[index]
-                files.append(ClipFile(clip.id, Path(clip.path), plan.kind, plan.highlight))
+                files.append(ClipFile(ready[index].id, ready[index].path, plan.kind, plan.highlight))
                 continue
             try:
                 reader = lazy.reader
-                target, replace = _target(plan, folder.resolve(), _suffix(reader), stored, taken, library)
-                part = target.with_name(f"{target.name}.{os.getpid()}.part")
-                note = _make(reader, plan.highlight, part, temp=temp, mode=mode, settings=settings, cancel=cancel)
-                published = publish(part, target, replace=replace)
+                target, replace = _target(folder / f"{plan.stem}{_suffix(reader)}", stored, taken)
+                with part_file(target) as part:
+                    done = _make(reader, plan.highlight, part, temp=temp, mode=mode, settings=settings, cancel=cancel)
+                    published = publish(part, target, replace=replace)
             except (Cancelled, LibraryError):
                 raise
             except ClipGeneratorError as error:
                 log.warning("Clip %s could not be made: %s", plan.stem, error)
                 failures.append(f"{plan.stem} could not be made: {error}")
                 continue
-            taken.add(target)
+            taken.add(published.path)
             clip_id = library.record_clip(
                 ClipRecord(
                     source_id=source_id,
-                    kind=plan.kind,
                     highlight=plan.highlight,
-                    path=str(published.path),
-                    size=published.size,
-                    sha256=published.sha256,
+                    kind=plan.kind,
+                    file=published,
+                    span=plan.highlight.clip,
                     cut=mode,
-                    features=clip_row(timeline, plan.highlight.event),
-                    model_version_id=model_version_id,
+                    row=clip_row(timeline, plan.highlight.event),
+                    model_version=model_version,
+                    highlight_id=highlight_ids.get(id(plan.highlight)),
                 )
             )
-            files.append(ClipFile(clip_id, published.path, plan.kind, plan.highlight, note))
-            if note:
-                notes.append(f"{target.name}: {note}")
+            files.append(ClipFile(clip_id, published.path, plan.kind, plan.highlight, done.note))
+            if done.note:
+                notes.append(f"{target.name}: {done.note}")
     progress(Progress("clips", len(planned), len(planned)))
     if failures and not files:
         raise MediaError(f"Not one of {len(planned)} clips could be made; the first: {failures[0]}")
@@ -171,42 +180,41 @@ def _suffix(reader: Reader) -> str:
     return ".mp4" if reader.info.has_video else ".m4a"
 
 
-def _same_cut(plan: PlannedClip, mode: CutMode, stored: Sequence[StoredClip]) -> StoredClip | None:
+def _clips_of(library: Library, source_id: int) -> Iterator[Clip]:
+    after: str | None = None
+    while True:
+        page = library.clips(ClipQuery(source_id=source_id, sort="oldest", after=after, limit=500))
+        yield from page.items
+        after = page.after
+        if after is None:
+            return
+
+
+def _same_cut(plan: PlannedClip, mode: CutMode, stored: Iterable[Clip]) -> Clip | None:
     wanted = plan.highlight.clip
     for clip in stored:
-        close = abs(clip.start_s - wanted.start_s) < SAME_END_S and abs(clip.end_s - wanted.end_s) < SAME_END_S
-        if close and clip.cut == mode and clip.kind == plan.kind and _intact(clip):
+        close = (
+            abs(clip.span.start_s - wanted.start_s) < SAME_END_S and abs(clip.span.end_s - wanted.end_s) < SAME_END_S
+        )
+        if close and clip.cut == mode and clip.kind == plan.kind and _untouched(clip):
             return clip
     return None
 
 
-def _intact(clip: StoredClip) -> bool:
-    path = Path(clip.path)
-    return path.is_file() and path.stat().st_size == clip.size
+def _untouched(clip: Clip) -> bool:
+    try:
+        stat = clip.path.stat()
+    except OSError:
+        return False
+    return stat.st_size == clip.size and stat.st_mtime_ns == clip.mtime_ns
 
 
-def _target(
-    plan: PlannedClip,
-    folder: Path,
-    suffix: str,
-    stored: Sequence[StoredClip],
-    taken: set[Path],
-    library: Library,
-) -> tuple[Path, bool]:
+def _target(path: Path, stored: Mapping[Path, Clip], taken: set[Path]) -> tuple[Path, bool]:
     """Where to publish, and whether a file there may be replaced."""
-    path = folder / f"{plan.stem}{suffix}"
-    if path not in taken:
-        if not path.exists():
-            # A row without its file: the user moved or deleted it; its rating must keep its own row.
-            owner = next((clip for clip in stored if Path(clip.path) == path), None)
-            if owner is None or not library.is_precious(owner.id):
-                return path, False
-        else:
-            owner = next((clip for clip in stored if Path(clip.path) == path), None)
-            if owner is not None and not library.is_precious(owner.id):
-                return path, True
-    known = {Path(clip.path) for clip in stored}
-    return free_path(folder, path.name, avoid=taken | known), False
+    known = stored.get(path)
+    if path not in taken and known is not None and not Library.is_precious(known):
+        return path, path.exists()
+    return free_path(path.parent, path.name, taken=lambda free: free in taken or free in stored), False
 
 
 def _make(
@@ -218,16 +226,19 @@ def _make(
     mode: CutMode,
     settings: Settings,
     cancel: CancelToken,
-) -> str:
-    """Fetch, cut and check one clip into `part`; returns what the user should know about the cut."""
+) -> CutResult:
+    """Fetch, cut and check one clip into `part`."""
     media = reader.span(highlight.clip, temp)
+    # A discontinuity may cut the span short on either side.
+    start_s = max(highlight.clip.start_s, media.offset_s)
+    duration_s = min(highlight.clip.end_s, media.end_s) - start_s
     try:
         done = cut(
             ffmpeg_path(settings.ffmpeg_path),
             media.path,
             part,
-            start_s=highlight.clip.start_s - media.offset_s,
-            duration_s=highlight.clip.duration_s,
+            start_s=start_s - media.offset_s,
+            duration_s=duration_s,
             mode=mode,
             has_video=reader.info.has_video,
             has_audio=reader.info.has_audio,
@@ -235,14 +246,11 @@ def _make(
         )
         check_clip(
             part,
-            duration_s=highlight.clip.duration_s,
-            has_video=reader.info.has_video,
-            has_audio=reader.info.has_audio,
+            duration_s=done.duration_s,
+            has_video=done.has_video,
+            has_audio=done.has_audio,
         )
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
     finally:
         if media.temporary:
             media.path.unlink(missing_ok=True)
-    return done.note
+    return done

@@ -7,10 +7,10 @@ so that one worker or five give the same bits.
 
 from __future__ import annotations
 
-import errno
 import itertools
 import logging
 import math
+import operator
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ import numpy as np
 from kick_clip_generator.core.errors import Cancelled, ClipGeneratorError, LibraryError, MediaError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.records import Window
-from kick_clip_generator.core.timeline import FloatArray, first_tick_at, tick_containing
+from kick_clip_generator.core.timeline import FloatArray, Timeline, first_tick_at, tick_containing
 from kick_clip_generator.features.extract import FeatureExtractor
 from kick_clip_generator.features.registry import AUDIO_NAMES, NAMES
 from kick_clip_generator.media.decode import DecodeRun
@@ -87,30 +87,55 @@ def measure(
     Raises:
         Cancelled: when the token is up; results already yielded stand.
     """
+    breaks_s = reader.breaks_s
     for _, batch in itertools.groupby(windows, key=lambda window: window.n // WINDOWS_PER_BATCH):
-        todo = list(batch)
+        todo = [piece for window in batch for piece in _pieces(window, breaks_s)]
+        parts: list[WindowResult] = []
         while todo:
-            run = _consecutive(todo)
-            results = 0
-            ended = False
+            run = _gap_free(todo, breaks_s)
             for result in _measure_run(reader, run, options=options, cancel=cancel):
                 if result is None:
-                    ended = True
-                    break
-                results += 1
-                yield result
-            if ended:
-                return
-            todo = todo[results:]
+                    return
+                parts.append(result)
+                todo = todo[1:]
+                if not todo or todo[0].n != result.window.n:
+                    yield _joined(parts)
+                    parts = []
 
 
-def _consecutive(windows: Sequence[Window]) -> list[Window]:
-    run = [windows[0]]
-    for window in windows[1:]:
-        if window.n != run[-1].n + 1:
+def _pieces(window: Window, breaks_s: Sequence[float]) -> list[Window]:
+    """A window, or what a discontinuity leaves of it: no decoder can cross one. Pieces that own nothing are left out."""
+    inside = [at_s for at_s in breaks_s if window.start_s < at_s < window.end_s]
+    edges = itertools.pairwise([window.start_s, *inside, window.end_s])
+    pieces = [Window(window.n, start, end, max(start, window.own_start_s)) for start, end in edges]
+    kept = [piece for piece in pieces if operator.lt(*_owned_ticks(piece))]
+    return kept or [window]
+
+
+def _gap_free(pieces: Sequence[Window], breaks_s: Sequence[float]) -> list[Window]:
+    """The first pieces, as far as one decoder can read them in one go."""
+    run = [pieces[0]]
+    for piece in pieces[1:]:
+        if piece.n != run[-1].n + 1 or piece.start_s in breaks_s:
             break
-        run.append(window)
+        run.append(piece)
     return run
+
+
+def _joined(parts: Sequence[WindowResult]) -> WindowResult:
+    """The result of a window from those of its pieces; ticks that a discontinuity cuts in two stay unknown."""
+    if len(parts) == 1:
+        return parts[0]
+    first, stop = parts[0].first_tick, parts[-1].first_tick + len(parts[-1].rows)
+    timeline = Timeline.unknown(NAMES, first, stop)
+    for part in parts:
+        timeline.put(part.first_tick, part.rows)
+    statuses = {part.status for part in parts}
+    status = statuses.pop() if len(statuses) == 1 else "partial"
+    window = Window(parts[0].window.n, parts[0].window.start_s, parts[-1].window.end_s, parts[0].window.own_start_s)
+    detail: dict[str, Any] = {"bytes": sum(part.detail["bytes"] for part in parts), "pieces": [p.detail for p in parts]}
+    errors = [part.detail["error"] for part in parts if "error" in part.detail]
+    return WindowResult(window, status, first, timeline.values, detail | ({"error": errors[0]} if errors else {}))
 
 
 def _measure_run(
@@ -141,6 +166,9 @@ def _measure_run(
         for window in windows:
             cancel.check()
             first_owned, stop = _owned_ticks(window)
+            if stop <= position:
+                yield WindowResult(window, "done", stop, np.empty((0, len(NAMES)), np.float32), {"bytes": 0})
+                continue
             try:
                 block = run.read(stop - position)
                 rows = extractor.push(block.pcm, block.frames, stop - position)
@@ -198,13 +226,6 @@ def _judged(
     return WindowResult(window, status, first_tick, rows, detail)
 
 
-def _fatal(error: Exception, temp_dir: Path) -> LibraryError | None:
-    """The error of a full or read-only disk, which no later window would survive either."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
-        return LibraryError(f"{temp_dir} cannot be written ({error.strerror}); free some space or set TEMP_DIR.")
-    return None
-
-
 class _Feeder:
     """A thread that fetches window after window and feeds the decoders; its chunk files never outlive it."""
 
@@ -256,7 +277,7 @@ class _Feeder:
                     self._ended_at = window.n
                     break
         except Exception as error:  # handed to the reading thread, which reports it with its window
-            self._failure = (window.n, _fatal(error, self._temp_dir) or error)
+            self._failure = (window.n, error)
         finally:
             self._close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kick_clip_generator.library.files import check_writable
-from kick_clip_generator.library.processes import is_alive, this_process
+from kick_clip_generator.library.owner import process_start, start_is_dead
 
-PREFIX = "run-"
+PREFIX = "run"
 
 
 @contextmanager
@@ -21,10 +22,10 @@ def workspace(temp_dir: Path) -> Iterator[Path]:
     Raises:
         LibraryError: when `temp_dir` cannot be written.
     """
-    temp_dir.mkdir(parents=True, exist_ok=True)
     check_writable(temp_dir)
     sweep(temp_dir)
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{this_process()}-", dir=temp_dir))
+    pid = os.getpid()
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}.{pid}.{process_start(pid)}.", dir=temp_dir))
     try:
         yield folder
     finally:
@@ -33,7 +34,7 @@ def workspace(temp_dir: Path) -> Iterator[Path]:
 
 def sweep(temp_dir: Path) -> None:
     """Delete the folders of runs whose process is gone."""
-    for folder in temp_dir.glob(f"{PREFIX}*"):
-        owner = folder.name.removeprefix(PREFIX).rsplit("-", 1)[0]
-        if not is_alive(owner):
+    for folder in temp_dir.glob(f"{PREFIX}.*"):
+        parts = folder.name.split(".")
+        if len(parts) == 4 and parts[1].isdigit() and start_is_dead(int(parts[1]), parts[2]):
             shutil.rmtree(folder, ignore_errors=True)

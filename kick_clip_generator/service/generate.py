@@ -21,7 +21,7 @@ from kick_clip_generator.jobs.inline import analyze_inline
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.pipeline.analyze import Analysis, analyzed_span
 from kick_clip_generator.pipeline.clips import ClipFile, clips_folder, cut_clips
-from kick_clip_generator.service.models import active_scorer
+from kick_clip_generator.service.models import active_model
 from kick_clip_generator.sources.resolve import resolve
 
 
@@ -155,7 +155,7 @@ def generate_highlights(
     folder = clips_folder(source, settings, request.output) if request.make_clips else None
     source_id = library.record_source(source)
     span, notes = analyzed_span(source, request.span, settings)
-    model = active_scorer(library, settings)
+    model = active_model(library, settings)
     job_id, analysis = analyze_inline(
         library,
         source,
@@ -167,7 +167,7 @@ def generate_highlights(
         cancel=token,
     )
     detection = only_kinds(analysis.detection, request.kinds)
-    library.replace_highlights(source_id, job_id, detection.merged)
+    highlight_ids = library.replace_highlights(source_id, job_id, detection.merged)
 
     clips: list[ClipFile] = []
     failures: list[str] = []
@@ -179,7 +179,8 @@ def generate_highlights(
             mode=request.cut,
             timeline=analysis.timeline,
             source_id=source_id,
-            model_version_id=model.version_id,
+            highlight_ids=dict(zip(map(id, detection.merged), highlight_ids, strict=True)),
+            model_version=model.number,
             library=library,
             settings=settings,
             progress=progress,

@@ -1,1 +1,1 @@
-"""What a URL or path is, and how its bytes are read."""
+"""From what a user pasted to bytes of media: resolving, fetching and reading streams that strangers serve."""

@@ -1,0 +1,42 @@
+"""One analysis in a process of its own, as a script of a user runs it: `python -m bench.one_analysis URL`.
+
+Prints one line of JSON: CPU seconds and memory after the imports, memory as the stream went by, highlights found.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+from bench.machine import cpu_s, resident_mib
+from kick_clip_generator.core.progress import Progress
+from kick_clip_generator.generator import KickClipGenerator
+
+
+def analyze_once(url: str) -> None:
+    """Analyse `url` with the settings of the environment."""
+    imported_cpu_s, imported_mib = cpu_s(), resident_mib()
+    memory: list[tuple[float, float, float]] = []
+
+    def remember(progress: Progress) -> None:
+        if progress.step == "analyze" and progress.done:
+            memory.append((progress.stream_s, resident_mib(), resident_mib("VmHWM")))
+
+    audio, video = KickClipGenerator(progress=remember).process_stream(url)
+    figures = {
+        "imported_cpu_s": imported_cpu_s,
+        "imported_mib": imported_mib,
+        "own_cpu_s": cpu_s(),
+        "peak_mib": resident_mib("VmHWM"),
+        "memory": memory,
+        "highlights": len(audio) + len(video),
+    }
+    sys.stdout.write(json.dumps(figures) + "\n")
+
+
+if __name__ == "__main__":
+    analyze_once(sys.argv[1])

@@ -1,0 +1,43 @@
+"""`main.py clip`: cut one moment by hand."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from kick_clip_generator.cli.arguments import LONGEST_STREAM_MIN, number
+from kick_clip_generator.core.errors import InputError, MediaError
+from kick_clip_generator.core.settings import Settings
+
+HELP = "cut one moment by hand"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    second = number(0, 60 * LONGEST_STREAM_MIN)
+    parser.add_argument("--url", required=True, metavar="X", help="a local file, a media URL or an HLS playlist URL")
+    parser.add_argument("--start", required=True, type=second, metavar="SECONDS", help="where the clip begins")
+    parser.add_argument("--end", required=True, type=second, metavar="SECONDS", help="where it ends")
+    parser.add_argument("--cut", choices=("copy", "exact"), help="copy: fast, exact: re-encoded (default: exact)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="write the clip into DIR")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    if args.start >= args.end:
+        raise InputError(f"--start ({args.start:g} s) must lie before --end ({args.end:g} s); swap them")
+
+    from kick_clip_generator.cli.bar import ProgressBar
+    from kick_clip_generator.core.records import Highlight, Span
+    from kick_clip_generator.service.cut import cut_highlights
+    from kick_clip_generator.service.generate import GenerateRequest
+    from kick_clip_generator.service.library import open_library
+
+    span = Span(args.start, args.end)
+    by_hand = Highlight(kind="both", score=0.0, peak_s=(span.start_s + span.end_s) / 2, event=span, clip=span)
+    request = GenerateRequest.checked(url=args.url, settings=settings, cut=args.cut, output=args.output)
+    with ProgressBar(quiet=args.quiet) as bar, open_library(settings) as library:
+        files, notes = cut_highlights(request, [by_hand], library=library, settings=settings, progress=bar.show)
+    if not files:
+        raise MediaError(" ".join(notes) or "The clip could not be made.")
+    for file in files:
+        print(file.path)
+    return 0

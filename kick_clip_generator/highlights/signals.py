@@ -1,0 +1,107 @@
+"""The signals that detection may listen to: their weights, what they are called, and how small a change is no change.
+
+A weight is keyed by `<feature>_mean`, the name under which the same figure stands in a clip's feature row. Evidence is
+the weighted sum of the signals' robust z values, so a weight says how much evidence one σ of that signal is worth, and
+a negative one that the signal speaks against a highlight.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from kick_clip_generator.core.errors import InputError
+
+Medium = Literal["audio", "video"]
+
+SUFFIX = "_mean"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What detection knows of a feature.
+
+    Attributes:
+        medium: "audio" or "video".
+        words: what people read in a reason; signals with the same words are shown as one.
+        floor: the least spread that counts as one σ, in the feature's unit, so that the jitter of a dead channel is
+            not taken for excitement.
+        direction: -1 where a low value is what the words mean.
+    """
+
+    medium: Medium
+    words: str
+    floor: float
+    direction: int = 1
+
+
+def _signals() -> dict[str, Signal]:
+    table = {
+        "rms": Signal("audio", "loudness", 1e-3),
+        "rms_db": Signal("audio", "loudness", 1.0),
+        "spectral_centroid": Signal("audio", "brightness of the sound", 50.0),
+        "spectral_bandwidth": Signal("audio", "brightness of the sound", 50.0),
+        "spectral_rolloff": Signal("audio", "brightness of the sound", 100.0),
+        "spectral_flatness": Signal("audio", "hiss", 0.01),
+        "zcr": Signal("audio", "brightness of the sound", 0.005),
+        "onset_strength": Signal("audio", "sharp onsets", 0.1),
+        "tempo": Signal("audio", "beat", 10.0),
+        "beat_strength": Signal("audio", "beat", 0.05),
+        "high_freq_ratio": Signal("audio", "brightness of the sound", 0.02),
+        "motion": Signal("video", "motion", 0.5),
+        "motion_variance": Signal("video", "motion", 10.0),
+        "edge_density": Signal("video", "detail of the picture", 0.005),
+        "color_variance": Signal("video", "color", 10.0),
+        "brightness": Signal("video", "light of the picture", 2.0),
+        "brightness_change": Signal("video", "flashes", 0.5),
+        "scene_cut": Signal("video", "cuts", 0.1),
+    }
+    table |= {f"mfcc_{n}": Signal("audio", "timbre", 2.0) for n in range(1, 14)}
+    # The second coefficient is the slope of the spectrum: high when the lows outweigh the highs.
+    table["mfcc_2"] = Signal("audio", "brightness of the sound", 3.0, direction=-1)
+    # Low third to fifth coefficients are a spectrum that bulges between 0.7 and 3 kHz over weak lows and highs: many
+    # voices at once. Engines, wind, thunder, alarms and one person talking do not lower them together.
+    table |= {f"mfcc_{n}": Signal("audio", "crowd-like noise", 3.0, direction=-1) for n in (3, 4, 5)}
+    return table
+
+
+SIGNALS: Mapping[str, Signal] = MappingProxyType(_signals())
+
+AUDIO_WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {
+        "rms_db_mean": 0.7,
+        "rms_mean": 0.1,
+        "onset_strength_mean": -0.3,
+        "zcr_mean": 0.3,
+        "mfcc_2_mean": -0.3,
+        "mfcc_3_mean": -1.0,
+        "mfcc_4_mean": -1.2,
+        "mfcc_5_mean": -0.8,
+    }
+)
+
+VIDEO_WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {"motion_mean": 0.6, "motion_variance_mean": 1.0, "edge_density_mean": 0.2}
+)
+
+
+def checked_weights(weights: Mapping[str, float], medium: Medium) -> dict[str, float]:
+    """Weights by feature name, without the suffix.
+
+    Raises:
+        InputError: for a name that is no documented signal of the medium, or a weight that is no finite number.
+    """
+    known = [name + SUFFIX for name, signal in SIGNALS.items() if signal.medium == medium]
+    checked: dict[str, float] = {}
+    for key, weight in weights.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"names are like {known[0]}."
+            raise InputError(f"There is no {medium} weight called {key!r}; {hint}")
+        if not abs(float(weight)) < 1e6:
+            raise InputError(f"The weight {key} must be a finite number, got {weight!r}.")
+        checked[key.removesuffix(SUFFIX)] = float(weight)
+    return checked

@@ -1,0 +1,265 @@
+"""What goes into the library and comes out of it: plain frozen facts, free of the database.
+
+Times named `_at` are UNIX seconds by the database's clock; `None` means never or not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from kick_clip_generator.core.records import CutMode, Highlight, Kind, Span
+
+JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+WindowStatus = Literal["done", "partial", "failed"]
+ClipSort = Literal["newest", "oldest", "score", "stars", "name"]
+
+MIN_STARS, MAX_STARS = 1, 5
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """A source as the library remembers it. Renditions are not kept: their URLs hold tokens that expire."""
+
+    id: int
+    url: str
+    kind: str
+    title: str
+    channel: str
+    duration_s: float
+    fingerprint: str
+    live: bool
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobTicket:
+    """The right to work on a job, lost when another process takes the job over.
+
+    Attributes:
+        status: "running" when the job is ours, "done" when there is nothing left to do.
+        resumed: the job was there before; `windows(id)` tells what is finished.
+        fence: grows with every claim; a write under an older one is refused.
+        lease_s: how long the job stays ours after each write.
+    """
+
+    id: int
+    fence: int
+    resumed: bool
+    status: JobStatus
+    owner: str
+    lease_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobInfo:
+    """A job, for lists. `progress` is 0–1."""
+
+    id: int
+    kind: str
+    status: JobStatus
+    step: str
+    progress: float
+    attempts: int
+    owner: str | None
+    error: str | None
+    payload: dict[str, Any]
+    idem_key: str
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRow:
+    """The checkpoint of one window.
+
+    Attributes:
+        first_tick: absolute index of the first tick in `result`.
+        result: bytes as the caller packed them, None when the window failed.
+        detail: coverage: what arrived and what did not.
+    """
+
+    n: int
+    status: WindowStatus
+    first_tick: int
+    result: bytes | None
+    detail: dict[str, Any]
+    recorded_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class HighlightRecord:
+    """A highlight of the latest analysis of a source."""
+
+    id: int
+    source_id: int
+    job_id: int | None
+    highlight: Highlight
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A file that was written whole.
+
+    Attributes:
+        path: absolute, links in its folder resolved.
+        size: bytes.
+        sha256: hexadecimal.
+        mtime_ns: its time of change, which tells later whether it is still this file.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRecord:
+    """A clip to record.
+
+    Attributes:
+        file: as `files.publish` returned it.
+        span: what was cut.
+        row: the features that ranking saw (`core.clip_row`), NaN where unknown.
+        model_version: the learned model that took part in choosing it, None for the heuristic alone.
+    """
+
+    source_id: int
+    highlight: Highlight
+    kind: Kind
+    file: Published
+    span: Span
+    cut: CutMode
+    row: Mapping[str, float]
+    model_version: int | None = None
+    highlight_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A recorded clip.
+
+    Attributes:
+        name: the file's name.
+        stars: the latest 1–5, None when it has none.
+        skipped: somebody looked and gave no stars.
+        kept: must not be overwritten or cleaned away.
+    """
+
+    id: int
+    source_id: int
+    source_url: str
+    source_title: str
+    highlight_id: int | None
+    highlight: Highlight
+    kind: Kind
+    path: Path
+    name: str
+    size: int
+    sha256: str
+    mtime_ns: int
+    span: Span
+    cut: CutMode
+    score: float
+    stars: int | None
+    skipped: bool
+    kept: bool
+    model_version: int | None
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClipQuery:
+    """Which clips to list.
+
+    Attributes:
+        text: words that must all occur in the file name, title, channel or URL; upper and lower case alike.
+        min_stars: 1–5; clips without stars are left out then.
+        unrated: only clips without stars.
+        kept, skipped: only those (True), only the others (False), all (None).
+        after: `Page.after` of the page before.
+        limit: clips on a page, 1–500.
+    """
+
+    text: str = ""
+    kind: Kind | None = None
+    min_stars: int | None = None
+    unrated: bool = False
+    skipped: bool | None = None
+    kept: bool | None = None
+    source_id: int | None = None
+    sort: ClipSort = "newest"
+    after: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Some items, and where the next page begins: None at the end."""
+
+    items: tuple[Item, ...]
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RatingTotals:
+    """Ratings with stars, in all and since the newest model was trained (whether or not it was promoted)."""
+
+    total: int
+    since_last_model: int
+
+
+@dataclass(frozen=True, slots=True)
+class RatingCounts:
+    """How many clips have how many stars.
+
+    Attributes:
+        by_stars: clips by their latest stars; every key 1–5 is there.
+        skips: how often somebody skipped.
+    """
+
+    by_stars: Mapping[int, int]
+    skips: int
+
+    @property
+    def rated_clips(self) -> int:
+        return sum(self.by_stars.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A label to learn from: the latest stars of a clip, with the features that ranking saw."""
+
+    clip_id: int
+    source_id: int
+    kind: Kind
+    row: dict[str, float]
+    stars: int
+    rated_at: float
+    rating_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A trained model on disk.
+
+    Attributes:
+        n: its number, 1 upwards.
+        kinds: the kinds it was fitted for.
+        metrics: JSON; a figure that could not be computed is None.
+    """
+
+    n: int
+    path: Path
+    sha256: str
+    n_ratings: int
+    kinds: tuple[str, ...]
+    metrics: dict[str, Any]
+    created_at: float
+    active: bool

@@ -1,0 +1,133 @@
+"""Where a byte stream stands in time, read from its first bytes.
+
+Two decoders that start at different places of one stream must sample the same instants. The containers make that harder
+than it looks: MPEG-TS counts in 1/90000 s, in which samples of 44.1 kHz do not fall on whole ticks, and Matroska in
+milliseconds; so one packet's time stamp tells its first sample's number only to ±1, or ±22. The rounding errors of many
+packets, whose distance in samples is known, narrow that down to far less than a sample.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+
+from kick_clip_generator.core.errors import MediaError
+from kick_clip_generator.media.probe import best_streams, open_media, start_of
+
+# Rounding to 1/90000 s has 49 phases at 44.1 kHz and to 1/1000 s 441 (10 s of AAC): 20 s shows all of them.
+PHASE_SPAN_S = 20.0
+
+# Streams whose first packets are not among so many bytes are taken not to be there.
+HEAD_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StreamClock:
+    """The zero points of one byte stream, in its own time stamps.
+
+    Attributes:
+        start_s: start of the container (the lower start of both streams), exact.
+        has_audio, has_video: which streams it holds.
+        sample_rate_hz: 0 without audio.
+        first_sample: number of the first packet's first sample as ffmpeg will count it: its time stamp × sample rate,
+            rounded.
+        first_sample_refined: the same from all packets at hand; equal (modulo whole packets) for every run over a
+            stream, wherever it starts.
+    """
+
+    start_s: float
+    has_audio: bool
+    has_video: bool
+    sample_rate_hz: int = 0
+    first_sample: int = 0
+    first_sample_refined: float = 0.0
+
+
+def read_clock(head: bytes, container: str, *, final: bool) -> StreamClock | None:
+    """Read the clock from the first bytes of a stream.
+
+    Args:
+        head: from the stream's first byte on.
+        container: libavformat's demuxer, e.g. "mpegts".
+        final: there are no more bytes than these.
+
+    Returns:
+        None when more bytes are needed.
+
+    Raises:
+        MediaError: `head` is final, or `HEAD_BYTES` long, and holds no media.
+    """
+    enough = final or len(head) >= HEAD_BYTES
+    try:
+        with open_media(_Forward(head), container=container) as opened:
+            audio, video = best_streams(opened)
+            found = [stream for stream in (audio, video) if stream is not None]
+            if not found:
+                raise MediaError("The stream holds neither audio nor video that can be decoded.")
+            if not enough and any(stream.start_time is None for stream in found):
+                return None
+            start_s = start_of(*found)
+            if math.isnan(start_s):
+                raise MediaError("The stream holds no time stamps, so its place in time is not known.")
+            if audio is None or audio.start_time is None:
+                return StreamClock(start_s, audio is not None, video is not None)
+            first, refined = _first_sample(opened, audio)
+            return StreamClock(start_s, True, video is not None, audio.codec_context.sample_rate, first, refined)
+    except MediaError:
+        if enough:
+            raise
+        return None
+
+
+class _Forward:
+    """Bytes that can't be positioned, as a pipe can't: libavformat then reads them as ffmpeg will."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+        self._at = 0
+
+    def read(self, size: int, /) -> bytes:
+        part = bytes(self._data[self._at : self._at + size])
+        self._at += len(part)
+        return part
+
+
+def _first_sample(opened: InputContainer, audio: Stream) -> tuple[int, float]:
+    """(`first_sample`, `first_sample_refined`) of an audio stream.
+
+    Packet k begins at sample n + k * size; its time stamp is that, rounded to the time base. The greatest excess of
+    stamp over k * size therefore is n plus a constant that depends on rates only, once every rounding phase was seen.
+    """
+    context = audio.codec_context
+    rate = context.sample_rate
+    size = context.frame_size
+    assert audio.time_base is not None
+    samples_per_pts = audio.time_base * rate
+    stamps: list[float] = []
+    first = 0
+    try:
+        for packet in opened.demux(audio):
+            if packet.pts is None:
+                continue
+            stamp = float(packet.pts * samples_per_pts)
+            if not stamps:
+                first = math.floor(packet.pts * samples_per_pts + 1 / 2)
+            # A packet that is not where the one before ended is beyond a gap; what follows says nothing of the start.
+            elif abs(stamp - stamps[-1] - size) > max(1.0, 2 * samples_per_pts):
+                break
+            stamps.append(stamp)
+            if not size or stamp - stamps[0] > PHASE_SPAN_S * rate:
+                break
+    except av.FFmpegError:
+        # The bytes at hand end inside a packet.
+        pass
+    if not stamps:
+        return 0, 0.0
+    excess = [stamp - k * size for k, stamp in enumerate(stamps)]
+    # More spread than rounding makes is a clock that drifts; then only the first stamp speaks of the start.
+    drifts = max(excess) - min(excess) > max(1e-6, 1.1 * float(samples_per_pts))
+    return first, excess[0] if drifts else max(excess)

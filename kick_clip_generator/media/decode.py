@@ -1,0 +1,329 @@
+"""From bytes to samples and frames on the tick grid: two ffmpeg processes that read the same stream from their stdin.
+
+Exactness. Sample 0 and frame 0 lie at the absolute instant of the run's first tick, and a run that was started elsewhere
+in the stream gives the same bits at the same ticks:
+- audio is put on an unbroken sample count (gaps become silence), trimmed at the tick boundary while it still has its own
+  sample rate, and only then resampled, so that the resampler's phase is that of the tick grid;
+- of the video, the frames that show at the instants `first_tick * 0.5 s + i / frame_rate` are taken, then scaled.
+
+Flow. `feed` hands bytes to one feeder thread per process, a reader thread per process collects what comes out, `read`
+takes whole ticks. A medium's reader stops at `AHEAD_TICKS`, so that ffmpeg waits, then its feeder, then `feed`: memory
+stays bounded, and nothing ever waits for the wall clock of the stream. While `read` waits for one medium, the other may
+run `LEAD_TICKS` further; when it has and the first still gave nothing for the same bytes, the first counts as missing.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kick_clip_generator.core.errors import MediaError
+from kick_clip_generator.core.timeline import TICK_S
+from kick_clip_generator.media.clock import StreamClock, read_clock
+from kick_clip_generator.media.pipes import TickPipe
+
+SAMPLE_RATE_HZ = 16_000
+FRAME_WIDTH_PX = 160
+FRAME_HEIGHT_PX = 90
+# yuv420p: 90 rows of luma, then 45 rows' worth of chroma: first all U, then all V.
+FRAME_ROWS = FRAME_HEIGHT_PX * 3 // 2
+SAMPLES_PER_TICK = int(SAMPLE_RATE_HZ * TICK_S)
+
+AHEAD_TICKS = 60
+LEAD_TICKS = 180
+QUEUE_BYTES = 1024 * 1024
+
+# Shorter jumps of the audio clock are jitter (a whole AAC frame lasts 21 ms and more), longer ones are filled or cut.
+AUDIO_JUMP_S = 0.015
+
+# A frame counts as showing this much before its time stamp, so that a stamp that was rounded (to 1 ms in Matroska, 11 µs
+# in MPEG-TS) never decides; the odd figure lies between the ticks of both clocks.
+FRAME_GRACE_S = 0.00150556
+
+# A stream whose clock jumps ahead by hours would make ffmpeg hold hours of silence; it fails at this size instead.
+MAX_ALLOCATION_BYTES = 256 * 1024 * 1024
+
+FORMATS = {"mpegts": "mpegts", "mp4": "mov,mp4,m4a,3gp,3g2,mj2", "nut": "nut", "matroska": "matroska,webm"}
+
+Medium = Literal["audio", "video"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TickBlock:
+    """Consecutive ticks of a run.
+
+    Attributes:
+        first_tick: absolute index of the first.
+        ticks: how many were asked for; a medium that is missing, or that has ended, holds fewer.
+        pcm: int16 mono at 16 kHz, shape `(m * 8000,)`.
+        frames: uint8 yuv420p pictures of 160 × 90, shape `(m * frames per tick, 135, 160)`: rows 0–89 are luma.
+    """
+
+    first_tick: int
+    ticks: int
+    pcm: NDArray[np.int16]
+    frames: NDArray[np.uint8]
+
+
+class DecodeRun:
+    """Decodes one gap-free run of a stream.
+
+    `feed` and `close_input` belong to one thread, `read` to another (or the same, if it asks for no more than the fed
+    bytes hold); `kill` may be called by any. Use it as a context manager: whatever happens, no process and no thread is
+    left.
+
+    Args:
+        ffmpeg: the binary.
+        container: "mpegts", "mp4" (fragmented, or with its index first), "nut" or "matroska".
+        offset_s: absolute stream time of the container's start (`MediaInfo.start_s` of the same bytes).
+        first_tick: absolute tick to start with; not before `offset_s`, or the ticks before are silence and a still.
+        audio, video: which media to decode; one that the stream lacks gives no ticks.
+        frame_rate_hz: frames per second of stream, a whole number of frames per tick.
+        stall_s: longest time that ffmpeg may neither take waiting input nor give output that is waited for.
+
+    Raises:
+        ValueError: for a container or frame rate that does not fit.
+    """
+
+    def __init__(
+        self,
+        ffmpeg: str,
+        *,
+        container: str,
+        offset_s: float,
+        first_tick: int,
+        audio: bool = True,
+        video: bool = True,
+        frame_rate_hz: float = 4.0,
+        stall_s: float = 30.0,
+    ) -> None:
+        frames_per_tick = frame_rate_hz * TICK_S
+        if frames_per_tick < 1 or frames_per_tick != round(frames_per_tick):
+            raise ValueError(f"expected a whole number of frames per {TICK_S} s, got {frame_rate_hz} frames a second")
+        if container not in FORMATS:
+            raise ValueError(f"expected one of {', '.join(FORMATS)}, got {container!r}")
+        if not math.isfinite(offset_s):
+            raise ValueError(f"expected a finite offset, got {offset_s}")
+        self._ffmpeg = ffmpeg
+        self._container = container
+        self._offset_s = offset_s
+        self._next_tick = first_tick
+        self._wanted: dict[Medium, bool] = {"audio": audio, "video": video}
+        self._frames_per_tick = round(frames_per_tick)
+        self._stall_s = stall_s
+        self._changed = threading.Condition()
+        self._head: bytearray | None = bytearray()
+        self._pipes: dict[Medium, TickPipe] = {}
+        self._input_closed = False
+        self._failure: MediaError | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def feed(self, data: bytes) -> None:
+        """Hand over the stream's next bytes; waits while the reader of ticks is far behind.
+
+        Raises:
+            MediaError: ffmpeg died or hung, or the first bytes hold no media.
+        """
+        if self._input_closed:
+            raise ValueError("expected no more input after close_input()")
+        if self._head is not None:
+            self._check()
+            self._head += data
+            data = self._open(final=False)
+        if not data:
+            return
+        with self._changed:
+            while True:
+                self._check()
+                living = [pipe for pipe in self._pipes.values() if not pipe.ended]
+                if not living and any(pipe.failed for pipe in self._pipes.values()):
+                    # Not `_fail`: what was decoded until then can still be read.
+                    raise self._last_words("ffmpeg ended before its input did")
+                if all(pipe.queued_bytes <= QUEUE_BYTES for pipe in living):
+                    break
+                self._wait()
+            view = memoryview(data)
+            for pipe in living:
+                pipe.enqueue(view)
+            self._changed.notify_all()
+
+    def close_input(self) -> None:
+        """There are no more bytes; `read` then gives what is left.
+
+        Raises:
+            MediaError: as `feed`.
+        """
+        if self._input_closed:
+            return
+        rest = self._open(final=True) if self._head else b""
+        with self._changed:
+            self._input_closed = True
+            self._head = None
+            for pipe in self._pipes.values():
+                if rest:
+                    pipe.enqueue(memoryview(rest))
+                pipe.close_input()
+            self._changed.notify_all()
+
+    def read(self, ticks: int) -> TickBlock:
+        """The next ticks; waits until each medium has them, has ended, or is missing.
+
+        Args:
+            ticks: at least 1.
+
+        Raises:
+            MediaError: ffmpeg died or hung, `kill` was called, or the stream ended and nothing at all was decoded.
+        """
+        if ticks < 1:
+            raise ValueError(f"expected at least one tick, got {ticks}")
+        with self._changed:
+            try:
+                while True:
+                    self._check()
+                    if self._ready(ticks):
+                        break
+                    for pipe in self._pipes.values():
+                        pipe.limit_ticks = max(AHEAD_TICKS, ticks + LEAD_TICKS)
+                    self._changed.notify_all()
+                    self._wait()
+            finally:
+                for pipe in self._pipes.values():
+                    pipe.limit_ticks = AHEAD_TICKS
+            if self._pipes and all(pipe.ended and not pipe.gave_output for pipe in self._pipes.values()):
+                raise self._fail("Nothing in the stream could be decoded")
+            parts = {medium: pipe.take(ticks) for medium, pipe in self._pipes.items()}
+            self._changed.notify_all()
+        first_tick = self._next_tick
+        self._next_tick += ticks
+        nothing = np.empty(0, np.uint8)
+        return TickBlock(
+            first_tick,
+            ticks,
+            parts.get("audio", nothing).view(np.int16),
+            parts.get("video", nothing).reshape(-1, FRAME_ROWS, FRAME_WIDTH_PX),
+        )
+
+    def kill(self) -> None:
+        """End both processes and all threads at once. May be called again and from any thread."""
+        with self._changed:
+            if self._failure is None:
+                self._failure = MediaError("Decoding was stopped.")
+            pipes = list(self._pipes.values())
+            for pipe in pipes:
+                pipe.stop()
+            self._changed.notify_all()
+        for pipe in pipes:
+            pipe.join()
+
+    def _open(self, *, final: bool) -> bytes:
+        """Start the processes when the head tells the clock; returns the bytes that are to be fed now."""
+        assert self._head is not None
+        head = bytes(self._head)
+        try:
+            clock = read_clock(head, self._container, final=final)
+        except MediaError as error:
+            with self._changed:
+                raise self._fail(error) from error
+        if clock is None:
+            return b""
+        there: dict[Medium, bool] = {"audio": clock.has_audio, "video": clock.has_video}
+        arguments: dict[Medium, tuple[list[str], int]] = {
+            "audio": (self._audio_arguments(clock), SAMPLES_PER_TICK * 2),
+            "video": (self._video_arguments(clock), self._frames_per_tick * FRAME_ROWS * FRAME_WIDTH_PX),
+        }
+        with self._changed:
+            self._check()
+            self._head = None
+            for medium, (options, tick_bytes) in arguments.items():
+                if self._wanted[medium] and there[medium]:
+                    command = [self._ffmpeg, *self._input_arguments(), *options, "pipe:1"]
+                    self._pipes[medium] = TickPipe(
+                        medium, command, tick_bytes=tick_bytes, limit_ticks=AHEAD_TICKS, changed=self._changed
+                    )
+        return head if self._pipes else b""
+
+    def _input_arguments(self) -> list[str]:
+        return [
+            *("-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-max_alloc", str(MAX_ALLOCATION_BYTES)),
+            *("-filter_threads", "1", "-protocol_whitelist", "pipe", "-format_whitelist", FORMATS[self._container]),
+            # Time stamps as they are: without this ffmpeg closes gaps of 10 s and more. A picture that changes its size
+            # goes on through the same filters, where new ones would count from the first tick again; audio that changes
+            # its rate ends there, and is unknown for the rest of the run.
+            *("-copyts", "-reinit_filter", "0", "-max_error_rate", "1", "-threads", "1"),
+            *("-f", self._container, "-i", "pipe:0", "-sn", "-dn"),
+        ]
+
+    def _audio_arguments(self, clock: StreamClock) -> list[str]:
+        rate = clock.sample_rate_hz
+        # Where the first packet's first sample lies, in samples after the first tick; the 0.001 decides halves alike in
+        # every run.
+        place = math.floor(clock.first_sample_refined - self._first_tick_s(clock) * rate + 0.501)
+        filters = (
+            f"aresample=async=1:min_hard_comp={AUDIO_JUMP_S},asetpts=PTS-({clock.first_sample - place})*SR/{rate},"
+            f"atrim=start_pts=0,aresample={SAMPLE_RATE_HZ}:async=1:first_pts=0"
+        )
+        return ["-vn", "-af", filters, "-ac", "1", "-c:a", "pcm_s16le", "-f", "s16le"]
+
+    def _video_arguments(self, clock: StreamClock) -> list[str]:
+        shift_us = round((self._first_tick_s(clock) + FRAME_GRACE_S) * 1e6)
+        filters = (
+            f"settb=AVTB,setpts=PTS-({shift_us}),fps=fps={round(self._frames_per_tick / TICK_S)}:round=up:start_time=0,"
+            # Area averages every pixel of the source; bilinear would look at 1 of 36 of a 1080p picture.
+            f"scale={FRAME_WIDTH_PX}:{FRAME_HEIGHT_PX}:flags=area,format=yuv420p"
+        )
+        return ["-an", "-vf", filters, "-fps_mode", "passthrough", "-c:v", "rawvideo", "-f", "rawvideo"]
+
+    def _first_tick_s(self, clock: StreamClock) -> float:
+        """The first tick's start in the stream's own time stamps."""
+        return self._next_tick * TICK_S - (self._offset_s - clock.start_s)
+
+    def _ready(self, ticks: int) -> bool:
+        """Whether `read` may answer."""
+        if not self._pipes:
+            return self._head is None
+        waited_for = [pipe for pipe in self._pipes.values() if not pipe.has(ticks)]
+        return all(
+            any(
+                other.buffered_ticks >= ticks + LEAD_TICKS and pipe.written_bytes >= other.written_bytes
+                for other in self._pipes.values()
+            )
+            for pipe in waited_for
+        )
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        for pipe in self._pipes.values():
+            if pipe.crashed:
+                raise self._fail(f"ffmpeg was ended by the system while it decoded {pipe.name}")
+            if pipe.stalled_s() > self._stall_s:
+                raise self._fail(f"ffmpeg stood still for {self._stall_s:g} s while it decoded {pipe.name}")
+
+    def _wait(self) -> None:
+        # Every change notifies; the time limit is for the watchdog.
+        self._changed.wait(min(1.0, self._stall_s / 4))
+
+    def _fail(self, what: str | MediaError) -> MediaError:
+        """End the run for all its threads; returns what to raise."""
+        for pipe in self._pipes.values():
+            pipe.stop()
+        self._failure = what if isinstance(what, MediaError) else self._last_words(what)
+        self._changed.notify_all()
+        return self._failure
+
+    def _last_words(self, what: str) -> MediaError:
+        said = next((words for pipe in self._pipes.values() if (words := pipe.last_words())), "it said nothing")
+        return MediaError(f"{what} ({said}); the stream may be damaged, or memory short.")

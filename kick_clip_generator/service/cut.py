@@ -1,0 +1,83 @@
+"""Cutting moments that the caller names: highlights found earlier, or spans chosen by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kick_clip_generator.clips.plan import plan_given
+from kick_clip_generator.core.clip_row import SURROUNDINGS_S
+from kick_clip_generator.core.errors import InputError
+from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback, silent
+from kick_clip_generator.core.records import Highlight, Span
+from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.jobs.inline import analyze_inline
+from kick_clip_generator.library.library import Library
+from kick_clip_generator.pipeline.analyze import analyzed_span
+from kick_clip_generator.pipeline.clips import ClipFile, clips_folder, cut_clips
+from kick_clip_generator.service.generate import GenerateRequest
+from kick_clip_generator.sources.resolve import resolve
+
+
+def cut_highlights(
+    request: GenerateRequest,
+    highlights: Sequence[Highlight],
+    *,
+    library: Library,
+    settings: Settings,
+    progress: ProgressCallback = silent,
+    cancel: CancelToken | None = None,
+) -> tuple[list[ClipFile], list[str]]:
+    """Cut the given highlights, in their order.
+
+    The stretch around them is analysed where it has not been yet, so that the clips carry features for training.
+
+    Returns:
+        The files, and sentences about clips that failed or were cut in another way.
+
+    Raises:
+        InputError: when a highlight lies behind the end of the source.
+        ClipGeneratorError: as `generate_highlights`.
+    """
+    if not highlights:
+        return [], []
+    token = cancel or CancelToken()
+    progress(Progress("resolve"))
+    source = resolve(request.url, settings)
+    for highlight in highlights:
+        if highlight.clip.start_s >= source.duration_s:
+            raise InputError(
+                f"A clip from {highlight.clip.start_s:g} s lies behind the end of the stream "
+                f"({source.duration_s:.1f} s); choose an earlier one."
+            )
+    folder = clips_folder(source, settings, request.output)
+    source_id = library.record_source(source)
+    around = Span(
+        max(0.0, min(h.event.start_s for h in highlights) - SURROUNDINGS_S),
+        max(h.event.end_s for h in highlights) + SURROUNDINGS_S,
+    )
+    span, _ = analyzed_span(source, around, settings)
+    _, analysis = analyze_inline(
+        library,
+        source,
+        span,
+        settings=settings,
+        config=request.config,
+        scorer=None,
+        progress=progress,
+        cancel=token,
+    )
+    return cut_clips(
+        source,
+        plan_given(highlights, analysis.detection.audio, analysis.detection.video),
+        folder=folder,
+        mode=request.cut,
+        timeline=analysis.timeline,
+        source_id=source_id,
+        highlight_ids={},
+        model_version=None,
+        library=library,
+        settings=settings,
+        progress=progress,
+        cancel=token,
+    )

@@ -1,0 +1,51 @@
+"""What the providers of `resolve` share: the link, and the beginning of what it leads to, fetched at most once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Self
+
+from kick_clip_generator.core.progress import CancelToken
+from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.sources.http import HttpClient, Reply
+
+PEEK_BYTES = 64 * 1024
+
+
+class Inquiry:
+    """One link being resolved.
+
+    Args:
+        url: as the user gave it; surrounding spaces are dropped.
+        settings: for requests.
+        cancel: for requests.
+    """
+
+    def __init__(self, url: str, settings: Settings, cancel: CancelToken | None = None) -> None:
+        self.url = url.strip()
+        self.settings = settings
+        self._cancel = cancel
+
+    @property
+    def is_web(self) -> bool:
+        return self.url.lower().startswith(("http://", "https://"))
+
+    @cached_property
+    def client(self) -> HttpClient:
+        return HttpClient(self.settings, self._cancel)
+
+    @cached_property
+    def beginning(self) -> Reply:
+        """The first `PEEK_BYTES` of a web address.
+
+        Raises:
+            SourceError: when it cannot be reached.
+        """
+        return self.client.peek(self.url, PEEK_BYTES)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "client" in self.__dict__:
+            self.client.close()

@@ -1,0 +1,139 @@
+"""A file on a web server as a Python file object, read by HTTP Range requests.
+
+It serves PyAV for progressive MP4, WebM and MKV, whose index may lie at the end: blocks are fetched where the demuxer
+looks, and more at once the longer it reads straight on.
+"""
+
+from __future__ import annotations
+
+import collections
+import io
+import os
+from typing import TYPE_CHECKING
+
+from kick_clip_generator.core.errors import ClipGeneratorError, SourceError
+from kick_clip_generator.sources.http import HttpClient, HttpError, Reply
+from kick_clip_generator.sources.safety import redact
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+BLOCK_BYTES = 256 * 1024
+# 16 blocks are 4 MiB: at 50 Mbit/s the wait for a request then costs a few percent.
+MAX_BLOCKS_AT_ONCE = 16
+# Sound and picture may lie megabytes apart in a badly interleaved file, and both places stay warm.
+CACHED_BLOCKS = 40
+
+
+class RangeFile(io.RawIOBase):
+    """Read-only and seekable.
+
+    Args:
+        client: does the requests; closed by its owner.
+        first: an answer of status 206 for the start of the file (`HttpClient.peek`), of known size.
+        url: where to start over when the address that `url` redirected to stops working.
+
+    Attributes:
+        size: bytes.
+        failure: what went wrong in a read. PyAV may turn an exception of its file object into one of its own, or into
+            an early end of the file; who reads through PyAV looks here afterwards.
+
+    Raises:
+        SourceError: from reads, also when the file on the server changes meanwhile (outcome "changed").
+    """
+
+    def __init__(self, client: HttpClient, first: Reply, url: str) -> None:
+        super().__init__()
+        if first.size is None:
+            raise ValueError("expected an answer with the size of the file, got none")
+        self.size = first.size
+        self.failure: ClipGeneratorError | None = None
+        self._client = client
+        self._url = url
+        self._direct_url = first.url
+        self._etag = first.headers.get("etag", "")
+        self._modified = first.headers.get("last-modified", "")
+        self._position = 0
+        self._blocks: collections.OrderedDict[int, bytes] = collections.OrderedDict()
+        self._next_block = 0
+        self._blocks_at_once = 1
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
+        if base + offset < 0:
+            raise ValueError(f"expected a position of at least 0, got {base + offset}")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer).cast("B")
+        if self._position >= self.size or not len(view):
+            return 0
+        number, start = divmod(self._position, BLOCK_BYTES)
+        try:
+            piece = self._block(number)[start : start + len(view)]
+        except ClipGeneratorError as error:
+            self.failure = error
+            raise
+        view[: len(piece)] = piece
+        self._position += len(piece)
+        return len(piece)
+
+    def _block(self, number: int) -> bytes:
+        if number not in self._blocks:
+            self._fetch(number)
+        self._blocks.move_to_end(number)
+        return self._blocks[number]
+
+    def _fetch(self, number: int) -> None:
+        straight_on = number == self._next_block
+        self._blocks_at_once = min(2 * self._blocks_at_once, MAX_BLOCKS_AT_ONCE) if straight_on else 1
+        first = number * BLOCK_BYTES
+        stop = min(first + self._blocks_at_once * BLOCK_BYTES, self.size)
+        body = self._get(first, stop)
+        for offset in range(0, stop - first, BLOCK_BYTES):
+            self._blocks[number + offset // BLOCK_BYTES] = body[offset : offset + BLOCK_BYTES]
+        self._next_block = number + self._blocks_at_once
+        while len(self._blocks) > CACHED_BLOCKS:
+            self._blocks.popitem(last=False)
+
+    def _get(self, first: int, stop: int) -> bytes:
+        try:
+            reply = self._request(self._direct_url, first, stop)
+        except HttpError as error:
+            if self._direct_url == self._url or error.outcome not in ("blocked", "not_found"):
+                raise
+            # The redirect's target was signed for a while; the address itself leads to a fresh one.
+            self._direct_url = self._url
+            reply = self._request(self._url, first, stop)
+        self._direct_url = reply.url
+        etag, modified = reply.headers.get("etag", ""), reply.headers.get("last-modified", "")
+        if reply.size != self.size or etag != self._etag or modified != self._modified:
+            raise self._changed()
+        return reply.body
+
+    def _request(self, url: str, first: int, stop: int) -> Reply:
+        # Weak tags do not promise the same bytes, and servers refuse them here.
+        validator = self._etag if self._etag.startswith('"') else self._modified
+        headers = {"If-Range": validator} if validator else {}
+        try:
+            return self._client.get(url, byte_range=(first, stop), cap=stop - first, headers=headers)
+        except HttpError as error:
+            if error.outcome == "no_range":
+                raise self._changed() from None
+            raise
+
+    def _changed(self) -> SourceError:
+        return SourceError(
+            f"{redact(self._url)} changed on the server while it was read; start again to read it as it is now.",
+            outcome="changed",
+        )

@@ -5,6 +5,7 @@ Prints one line of JSON: CPU seconds and memory after the imports, memory as the
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -19,6 +20,8 @@ from kick_clip_generator.generator import KickClipGenerator
 
 def analyze_once(url: str) -> None:
     """Analyse `url` with the settings of the environment."""
+    # Otherwise loaded when the library is opened (12 MiB); it is part of what the imports take.
+    importlib.import_module("alembic.command")
     imported_cpu_s, imported_mib = cpu_s(), resident_mib()
     memory: list[tuple[float, float, float]] = []
 

@@ -95,9 +95,17 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Work in an empty folder: no `.env` is found there, and what a test forgets to redirect lands there."""
     monkeypatch.chdir(tmp_path)
     names = {name.upper() for name in Settings.model_fields}
     for key in [key for key in os.environ if key.upper() in names]:
         monkeypatch.delenv(key)
+    # A test that calls `main()` sets up logging for its own folder.
+    root, package = logging.getLogger(), logging.getLogger("kick_clip_generator")
+    handlers, level = list(root.handlers), package.level
+    yield
+    for handler in [handler for handler in root.handlers if handler not in handlers]:
+        root.removeHandler(handler)
+        handler.close()
+    package.setLevel(level)

@@ -158,14 +158,7 @@ def test_update_moves_a_clip(library: Library, source_id: int, tmp_path: Path) -
     assert (moved.name, moved.size, moved.span) == ("c.mp4", 6, Span(1, 2))
     assert library.clip(number) == moved
     with pytest.raises(LibraryError, match="belongs to another clip"):
-        library.update_clip(number, file=library_file(library, other))
-
-
-def library_file(library: Library, number: int):  # type: ignore[no-untyped-def]
-    from kick_clip_generator.library.records import Published
-
-    clip = library.clip(number)
-    return Published(clip.path, clip.size, clip.sha256, clip.mtime_ns)
+        library.update_clip(number, file=a_file(library.clip(other).path))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from library_facts import a_source
 import kick_clip_generator
 from kick_clip_generator.core.errors import LibraryError
 from kick_clip_generator.library.library import Library
-from kick_clip_generator.library.processes import is_alive, process_owner, this_process
+from kick_clip_generator.library.owner import is_dead, process_owner, process_start
 from kick_clip_generator.library.records import JobTicket
 
 # Cannot be judged from here, so only the lease tells.
@@ -125,15 +125,14 @@ def test_a_window_may_be_recorded_again(library: Library) -> None:
 
 
 def test_this_process_lives_and_what_cannot_be_judged_does_too() -> None:
-    assert is_alive(process_owner())
-    assert is_alive(this_process())
-    assert is_alive(ELSEWHERE)
-    assert is_alive("whatever")
+    assert not is_dead(process_owner())
+    assert not is_dead(ELSEWHERE)
+    assert not is_dead("whatever")
 
 
 def test_another_process_that_got_our_id_is_not_us() -> None:
-    pid, machine, _ = this_process().split("-")
-    assert not is_alive(f"{pid}-{machine}-1")
+    machine = process_start(os.getpid()).split("-")[0]
+    assert is_dead(f"anyhost:{os.getpid()}:{machine}-1")
 
 
 HOLDER = """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -25,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 from kick_clip_generator.core.errors import LibraryError
 from kick_clip_generator.library import migrate, tables
 from kick_clip_generator.library.engine import make_engine
+from kick_clip_generator.library.files import check_writable
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import ClipQuery, ClipSort
 
@@ -171,6 +171,12 @@ def test_a_read_only_folder(ordinary_folder: Path) -> None:
         Library.open(ordinary_folder / "clips.db")
 
 
+def test_a_read_only_output_folder(ordinary_folder: Path) -> None:
+    ordinary_folder.chmod(0o555)
+    with _as_ordinary_user(), pytest.raises(LibraryError, match="read-only"):
+        check_writable(ordinary_folder)
+
+
 def test_a_read_only_database(ordinary_folder: Path) -> None:
     path = ordinary_folder / "clips.db"
     Library.open(path).close()
@@ -190,6 +196,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_refuses(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
     with Library.open(tmp_path / "clips.db") as library:
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))

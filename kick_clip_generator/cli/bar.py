@@ -29,7 +29,9 @@ class ProgressBar:
     def __enter__(self) -> ProgressBar:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._close()
 
     def show(self, progress: Progress) -> None:
@@ -50,7 +52,9 @@ class ProgressBar:
                 total=progress.total or None,
                 desc=TITLES.get(progress.step, progress.step),
                 file=sys.stderr,
-                bar_format="{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}" if progress.total else "{desc} …",
+                bar_format="{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}"
+                if progress.total
+                else "{desc} …",
                 dynamic_ncols=True,
             )
         if self._bar is not None:

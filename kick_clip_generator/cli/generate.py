@@ -31,11 +31,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_detection_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags that `analyze` shares."""
     found = parser.add_argument_group("highlights")
-    found.add_argument("--clip-duration", type=seconds_or_auto, default=argparse.SUPPRESS, metavar="SECONDS|auto", help="length of the clips (default: auto, ends are chosen)")
-    found.add_argument("--min-gap", type=setting("min_gap"), metavar="SECONDS", help="least distance of two highlights of a kind (default: 10)")
+    found.add_argument(
+        "--clip-duration",
+        type=seconds_or_auto,
+        default=argparse.SUPPRESS,
+        metavar="SECONDS|auto",
+        help="length of the clips (default: auto, ends are chosen)",
+    )
+    found.add_argument(
+        "--min-gap",
+        type=setting("min_gap"),
+        metavar="SECONDS",
+        help="least distance of two highlights of a kind (default: 10)",
+    )
     found.add_argument("--max-audio-clips", type=number(1, 25, whole=True), metavar="N", help="1-25 (default: 10)")
     found.add_argument("--max-video-clips", type=number(1, 25, whole=True), metavar="N", help="1-25 (default: 10)")
-    found.add_argument("--type", choices=("audio", "video", "both"), default="both", help="which highlights (default: both)")
+    found.add_argument(
+        "--type", choices=("audio", "video", "both"), default="both", help="which highlights (default: both)"
+    )
     found.add_argument("--start-minute", type=number(0, LONGEST_STREAM_MIN), metavar="M", help="begin here")
     found.add_argument("--end-minute", type=number(0, LONGEST_STREAM_MIN), metavar="M", help="stop here")
 
@@ -53,7 +66,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def generate(
-    args: argparse.Namespace, settings: Settings, *, make_clips: bool, cut: str | None = None, output: Path | None = None
+    args: argparse.Namespace,
+    settings: Settings,
+    *,
+    make_clips: bool,
+    cut: str | None = None,
+    output: Path | None = None,
 ) -> int:
     """Run the use case with a progress bar and print what it found."""
     from kick_clip_generator.cli.bar import ProgressBar

@@ -37,14 +37,21 @@ def build_parser(argv: Sequence[str]) -> tuple[OneLineParser, ModuleType]:
         parser = OneLineParser(prog=f"main.py {argv[0]}", description=module.HELP)
     else:
         module = command_module("generate")
-        commands = "\n".join(f"  {name:10s} {command_module(name).HELP}" for name in COMMANDS)
-        parser = OneLineParser(prog="main.py", description=DESCRIPTION, epilog=f"commands (main.py COMMAND --help):\n{commands}")
+        parser = OneLineParser(prog="main.py", description=DESCRIPTION, epilog=_command_list(argv))
         parser.add_argument("--version", action="version", version=f"Kick Clip Generator {__version__}")
     module.add_arguments(parser)
     level = parser.add_mutually_exclusive_group()
     level.add_argument("-v", "--verbose", action="store_true", help="say more on the terminal")
     level.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
     return parser, module
+
+
+def _command_list(argv: Sequence[str]) -> str | None:
+    """The commands with their help; looking at them all is for those who ask."""
+    if not {"-h", "--help"} & set(argv):
+        return None
+    lines = [f"  {name:10s} {command_module(name).HELP}" for name in COMMANDS]
+    return "\n".join(["commands (main.py COMMAND --help):", *lines])
 
 
 def main(argv: Sequence[str], *, read_overrides: Callable[[], dict[str, Any]] = dict) -> int:
@@ -84,7 +91,9 @@ def _settings(read_overrides: Callable[[], dict[str, Any]]) -> Settings:
     try:
         overrides = read_overrides()
     except Exception as error:  # the sheet is the user's own Python; whatever is wrong in it, say where
-        raise InputError(f"config.py cannot be read ({type(error).__name__}: {error}); mend it or delete it.") from error
+        raise InputError(
+            f"config.py cannot be read ({type(error).__name__}: {error}); mend it or delete it."
+        ) from error
     return load_settings(overrides)
 
 

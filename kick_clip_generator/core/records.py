@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from kick_clip_generator.core.timeline import TICK_S, first_tick_at, tick_containing
 
 Kind = Literal["audio", "video", "both"]
 CutMode = Literal["copy", "exact"]
@@ -98,9 +101,9 @@ class Source:
 class Window:
     """The unit of fetching, progress and checkpoints.
 
-    Window n spans `[n * stride, n * stride + length)` with stride = length - overlap. Its first `overlap` seconds repeat
-    the end of window n - 1: they are the decoder's and the features' lead-in. So a window *owns* the ticks that start in
-    `[own_start_s, end_s)`, and each tick of a stream is owned by exactly one window.
+    Window n spans `[n * stride, n * stride + length)` with stride = length - overlap, on the tick grid. Its first
+    `overlap` seconds repeat the end of window n - 1: they are the decoder's and the features' lead-in. So a window *owns*
+    the ticks in `[own_start_s, end_s)`, and each tick of a stream is owned by exactly one window.
     """
 
     n: int
@@ -114,26 +117,28 @@ class Window:
 
 
 def plan_windows(start_s: float, end_s: float, *, length_s: float, overlap_s: float) -> list[Window]:
-    """The windows that cover `[start_s, end_s)`, at absolute boundaries, so that any start offset gives the same ones.
+    """The windows that own `[start_s, end_s)`, at absolute boundaries, so that any start offset gives the same ones.
 
-    The first window owns its lead-in too when it is window 0; the last ends at `end_s`. Owned spans are not clipped to
-    `start_s`: the caller keeps only the ticks it asked for.
+    Boundaries are moved down to the tick grid (a tick belongs to one window whole), the overlap up. Window 0 owns its
+    lead-in too; the last window ends at `end_s`. Owned spans are not clipped to `start_s`: the caller keeps the ticks it
+    asked for.
 
     Raises:
         ValueError: when the overlap is not shorter than the window.
     """
-    stride = length_s - overlap_s
-    if stride <= 0:
+    stride_s = length_s - overlap_s
+    if stride_s < TICK_S:
         raise ValueError(f"expected an overlap shorter than the window of {length_s} s, got {overlap_s} s")
+    lead_in_s = first_tick_at(overlap_s) * TICK_S
     windows: list[Window] = []
-    n = max(0, math.floor((start_s - overlap_s) / stride + 1e-9))
-    while True:
-        begin = n * stride
-        own = begin + overlap_s if n else 0.0
-        if own >= end_s - 1e-9:
-            return windows
-        windows.append(Window(n, begin, min(begin + length_s, end_s), own))
-        n += 1
+    for n in itertools.count(max(0, math.floor((start_s - lead_in_s) / stride_s))):
+        begin_s, next_s = (tick_containing(k * stride_s) * TICK_S for k in (n, n + 1))
+        window = Window(n, begin_s, min(next_s + lead_in_s, end_s), begin_s + lead_in_s if n else 0.0)
+        if window.own_start_s >= end_s:
+            break
+        if window.end_s > start_s:
+            windows.append(window)
+    return windows
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ CHROMA_PIXELS = LUMA_PIXELS // 4
 # Differences are taken over a quarter of a second whatever the frame rate, so that motion does not shrink when frames
 # are looked at more often (below 4 Hz: from one frame to the next).
 DIFFERENCE_S = 0.25
-# A cut lies in one difference, which a median leaves out; of five differences, two cuts. On the development streams that
-# tells motion from bursts of cuts (area under the ROC curve 0.78; 0.75 over three differences, 0.58 without a median)
-# and from calm (0.86; 0.85, 0.85).
+# A cut lies in one difference, which a median leaves out; of five differences, two cuts. On the development streams
+# that tells motion from bursts of cuts (area under the ROC curve 0.78; 0.75 over three differences, 0.58 without a
+# median) and from calm (0.86; 0.85, 0.85).
 MOTION_DIFFERENCES = 5
 
 CANNY_LOW = 100

@@ -96,13 +96,17 @@ def sweep_parts(folder: Path) -> list[Path]:
     swept: list[Path] = []
     if not folder.is_dir():
         return swept
+    here = process_start(os.getpid()).partition("-")[0]
     for path in folder.glob("*.part"):
         found = _PART.fullmatch(path.name)
         if found is None:
             continue
         try:
-            dead = start_is_dead(int(found[1]), found[2])
-            if not dead and time.time() - path.stat().st_mtime < _FORGOTTEN_S:
+            if found[2].startswith(here):
+                left_over = start_is_dead(int(found[1]), found[2])
+            else:
+                left_over = time.time() - path.stat().st_mtime > _FORGOTTEN_S
+            if not left_over:
                 continue
             path.unlink()
         except FileNotFoundError:

@@ -17,8 +17,9 @@ from kick_clip_generator.library.ratings import RatingStore
 from kick_clip_generator.library.records import Published
 from kick_clip_generator.library.sources import SourceStore
 
-# A healthy writer holds the lock for milliseconds; a program that holds it this long will not let go soon.
-OPEN_TIMEOUT_S = 5.0
+# A healthy writer holds the lock for milliseconds, on a busy disk for a second or two; a program that holds it this
+# long will not let go soon.
+OPEN_TIMEOUT_S = 10.0
 
 
 class Library(SourceStore, JobStore, ClipStore, RatingStore):

@@ -8,18 +8,27 @@ packets, whose distance in samples is known, narrow that down to far less than a
 
 from __future__ import annotations
 
+import itertools
+import logging
 import math
+import statistics
 from dataclasses import dataclass
+from fractions import Fraction
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Stream
 
 from kick_clip_generator.core.errors import MediaError
 from kick_clip_generator.media.probe import best_streams, open_media, start_of
 
+log = logging.getLogger(__name__)
+
 # Rounding to 1/90000 s has 49 phases at 44.1 kHz and to 1/1000 s 441 (10 s of AAC): 20 s shows all of them.
 PHASE_SPAN_S = 20.0
+
+# Time stamps of one unbroken stream lie so close to its sample count; Matroska's milliseconds make a spread of 1 ms.
+ROUNDING_S = 0.0025
 
 # Streams whose first packets are not among so many bytes are taken not to be there.
 HEAD_BYTES = 4 * 1024 * 1024
@@ -76,7 +85,7 @@ def read_clock(head: bytes, container: str, *, final: bool) -> StreamClock | Non
             if audio is None or audio.start_time is None:
                 return StreamClock(start_s, audio is not None, video is not None)
             first, refined = _first_sample(opened, audio)
-            return StreamClock(start_s, True, video is not None, audio.codec_context.sample_rate, first, refined)
+            return StreamClock(start_s, True, video is not None, audio.sample_rate, first, refined)
     except MediaError:
         if enough:
             raise
@@ -96,38 +105,42 @@ class _Forward:
         return part
 
 
-def _first_sample(opened: InputContainer, audio: Stream) -> tuple[int, float]:
+def _first_sample(opened: InputContainer, audio: AudioStream) -> tuple[int, float]:
     """(`first_sample`, `first_sample_refined`) of an audio stream.
 
-    Packet k begins at sample n + k * size; its time stamp is that, rounded to the time base. The greatest excess of
-    stamp over k * size therefore is n plus a constant that depends on rates only, once every rounding phase was seen.
+    Packet k begins at sample n + (samples of the packets before it); its time stamp is that, rounded. So the greatest
+    excess of a stamp over those samples is n plus a constant of the stream, once every rounding phase was seen.
     """
-    context = audio.codec_context
-    rate = context.sample_rate
-    size = context.frame_size
     assert audio.time_base is not None
-    samples_per_pts = audio.time_base * rate
-    stamps: list[float] = []
-    first = 0
+    samples_per_pts = audio.time_base * audio.sample_rate
+    stamps: list[Fraction] = []
+    lengths: list[int] = []
     try:
         for packet in opened.demux(audio):
-            if packet.pts is None:
-                continue
-            stamp = float(packet.pts * samples_per_pts)
-            if not stamps:
-                first = math.floor(packet.pts * samples_per_pts + 1 / 2)
-            # A packet that is not where the one before ended is beyond a gap; what follows says nothing of the start.
-            elif abs(stamp - stamps[-1] - size) > max(1.0, 2 * samples_per_pts):
-                break
-            stamps.append(stamp)
-            if not size or stamp - stamps[0] > PHASE_SPAN_S * rate:
-                break
-    except av.FFmpegError:
-        # The bytes at hand end inside a packet.
-        pass
+            if packet.pts is not None:
+                stamps.append(packet.pts * samples_per_pts)
+                # In a clock of samples a packet knows its exact length.
+                lengths.append((packet.duration or 0) if samples_per_pts == 1 else 0)
+                if stamps[-1] - stamps[0] > PHASE_SPAN_S * audio.sample_rate:
+                    break
+    except av.FFmpegError as error:
+        log.debug("the first bytes end inside a packet: %s", error)
     if not stamps:
         return 0, 0.0
-    excess = [stamp - k * size for k, stamp in enumerate(stamps)]
+    # Opus tells no frame size, but its packets are all alike; where they are not (Vorbis), the first one stands alone.
+    usual = audio.codec_context.frame_size or statistics.median_low(
+        [b - a for a, b in itertools.pairwise(stamps)] or [0]
+    )
+    rounding = max(ROUNDING_S * audio.sample_rate, 2 * float(samples_per_pts))
+    excess = [stamps[0]]
+    count = Fraction(0)
+    for stamp, length in zip(stamps[1:], lengths, strict=False):
+        count += length or usual
+        # What comes after a gap says nothing of the start.
+        if abs(stamp - count - excess[-1]) > rounding:
+            break
+        excess.append(stamp - count)
+    first = math.floor(stamps[0] + Fraction(1, 2))
     # More spread than rounding makes is a clock that drifts; then only the first stamp speaks of the start.
-    drifts = max(excess) - min(excess) > max(1e-6, 1.1 * float(samples_per_pts))
-    return first, excess[0] if drifts else max(excess)
+    drifts = max(excess) - min(excess) > rounding
+    return first, float(excess[0] if drifts else max(excess))

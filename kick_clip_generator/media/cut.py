@@ -5,40 +5,21 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
-
-import av
-from av.container import InputContainer
-from av.stream import Stream
 
 from kick_clip_generator.core.errors import MediaError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.records import CutMode
 from kick_clip_generator.media.ffmpeg import run_ffmpeg
-from kick_clip_generator.media.probe import FORMATS, best_streams, open_media, start_of
+from kick_clip_generator.media.probe import FORMATS
+from kick_clip_generator.media.survey import EDGE_S, Survey, survey
 
 # What players open inside MP4 (VP8, Theora, Vorbis and PCM they do not).
 COPY_VIDEO = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})
 COPY_AUDIO = frozenset({"aac", "mp3", "opus", "ac3", "eac3", "alac", "flac"})
 
-# MPEG-TS, MPEG-PS and the like have no index: ffmpeg's search by time lands at *some* packet near the target, often
-# past the keyframe, and the picture stays missing until the next one. Half a second ahead is more than any reordering.
-UNINDEXED_LEAD_S = 0.5
-INDEXED_DEMUXERS = frozenset({"mov", "matroska"})
-
-# How far before the start to look for a keyframe: an index leads to it at once; else a usual, then any distance.
-KEYFRAME_SEARCH_S = (0.0, 10.0, math.inf)
-# How far audio and video of the same instant may lie apart in a file.
-INTERLEAVING_S = 5.0
-
-# Timestamps are rounded to 1 ms in Matroska; a frame that close to an edge is on it.
-EDGE_S = 0.001
-
-# Transfer characteristics of high dynamic range (ITU-T H.273): PQ and HLG.
-HDR_TRANSFERS = (16, 18)
+# High dynamic range to what every screen shows.
 HDR_TO_SDR = "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable,zscale=t=bt709:m=bt709:r=tv"
 
 
@@ -96,7 +77,7 @@ def cut(
     """
     if not (math.isfinite(start_s) and math.isfinite(duration_s) and start_s >= 0 and duration_s > 0):
         raise ValueError(f"expected a start >= 0 and a duration > 0, got {start_s} and {duration_s}")
-    found = _survey(source, start_s, start_s + duration_s, has_video=has_video, has_audio=has_audio)
+    found = survey(source, start_s, start_s + duration_s, has_video=has_video, has_audio=has_audio)
     note = _why_not_copied(found) if mode == "copy" else ""
     copied = mode == "copy" and not note
     if copied:
@@ -131,133 +112,7 @@ def cut(
     )
 
 
-@dataclass(slots=True)
-class _Survey:
-    """What lies in the stretch, on the clock of the container; a codec is empty where its medium has nothing there.
-
-    Attributes:
-        origin_s: the container's start, the zero of the caller's times.
-        start_s: where the clip starts: as asked, or the first keyframe where the source has none before.
-        end_s: where it ends: as asked, or the end of the media.
-        shown_s: when the frame appeared that is on screen at `start_s`.
-        seek_s: where ffmpeg begins to read; NaN: at the beginning, without a seek.
-        video, audio: which streams.
-    """
-
-    origin_s: float
-    start_s: float
-    end_s: float
-    shown_s: float
-    seek_s: float
-    video: int = -1
-    audio: int = -1
-    video_codec: str = ""
-    audio_codec: str = ""
-    channels: int = 2
-    hdr: bool = False
-
-
-def _survey(source: Path, start_s: float, end_s: float, *, has_video: bool, has_audio: bool) -> _Survey:
-    """Read the packets around a stretch (decoding nothing): where to seek, and what there is.
-
-    Raises:
-        MediaError: when that fails, or there is nothing.
-    """
-    for lead_s in KEYFRAME_SEARCH_S:
-        with open_media(source) as container:
-            audio, video = best_streams(container)
-            origin_s = start_of(audio, video)
-            origin_s = 0.0 if math.isnan(origin_s) else origin_s
-            # Seeking to the very start would lose it where there is no index.
-            if start_s > lead_s:
-                container.seek(round((start_s - lead_s + origin_s) * av.time_base), backward=True)
-            found = _look(
-                container,
-                video if has_video else None,
-                audio if has_audio else None,
-                origin_s,
-                origin_s + start_s,
-                origin_s + end_s,
-            )
-        if video is None or not has_video or (found.video_codec and found.start_s == origin_s + start_s):
-            break
-    if not found.video_codec and not found.audio_codec:
-        raise MediaError(f"{source.name} has no media at {start_s:.1f} s, where the clip should start.")
-    return found
-
-
-def _look(
-    container: InputContainer,
-    video: Stream | None,
-    audio: Stream | None,
-    origin_s: float,
-    start_s: float,
-    end_s: float,
-) -> _Survey:
-    """What the packets say, from where the container stands."""
-    packets = list(_packets(container, [stream for stream in (video, audio) if stream is not None], end_s))
-    pictures = [packet for packet in packets if video is not None and packet.stream == video.index]
-    keys = [packet.begin_s for packet in pictures if packet.key]
-    key_s = max((key for key in keys if key <= start_s + EDGE_S), default=min(keys, default=math.inf))
-    if key_s < end_s:
-        # Nothing before the first keyframe can be shown.
-        start_s = max(start_s, key_s)
-    inside = [packet for packet in packets if packet.end_s > start_s + EDGE_S]
-    heard = {packet.stream for packet in inside}
-    found = _Survey(
-        origin_s=origin_s,
-        start_s=start_s,
-        end_s=max((min(packet.end_s, end_s) for packet in inside), default=start_s),
-        shown_s=start_s,
-        seek_s=start_s - UNINDEXED_LEAD_S,
-    )
-    if video is not None and video.index in heard and key_s < end_s:
-        found.video = video.index
-        found.video_codec = video.codec_context.codec.canonical_name
-        found.hdr = video.codec_context.color_trc in HDR_TRANSFERS
-        found.shown_s = max(p.begin_s for p in pictures if key_s <= p.begin_s <= start_s + EDGE_S)
-        indexed = container.format.name.split(",")[0] in INDEXED_DEMUXERS
-        found.seek_s = key_s - (0.0 if indexed else UNINDEXED_LEAD_S)
-    if audio is not None and audio.index in heard:
-        found.audio = audio.index
-        found.audio_codec = audio.codec_context.codec.canonical_name
-        found.channels = min(2, audio.codec_context.layout.nb_channels)
-    if found.seek_s <= origin_s:
-        found.seek_s = math.nan
-    return found
-
-
-class _Packet(NamedTuple):
-    """A compressed frame: the index of its stream, when it is shown, whether it is a keyframe."""
-
-    stream: int
-    begin_s: float
-    end_s: float
-    key: bool
-
-
-def _packets(container: InputContainer, streams: Sequence[Stream], end_s: float) -> Iterator[_Packet]:
-    """Packets that are shown before `end_s`, from where the container stands."""
-    going = {stream.index for stream in streams}
-    for packet in container.demux(*streams) if streams else ():
-        shown, decoded = packet.pts, packet.dts
-        if shown is None or decoded is None:
-            shown = decoded = shown if shown is not None else decoded
-        if shown is None or decoded is None:
-            continue
-        tick_s = float(packet.time_base)
-        begin_s, decode_s = shown * tick_s, decoded * tick_s
-        if decode_s >= end_s:
-            # The other medium may lag behind in the file, but not for ever.
-            going.discard(packet.stream_index)
-            if not going or decode_s >= end_s + INTERLEAVING_S:
-                return
-        elif begin_s < end_s - EDGE_S:
-            length_s = (packet.duration or 0) * tick_s
-            yield _Packet(packet.stream_index, begin_s, begin_s + length_s, packet.is_keyframe)
-
-
-def _input(source: Path, found: _Survey) -> list[str]:
+def _input(source: Path, found: Survey) -> list[str]:
     # With seek_timestamp, times are the container's own and ffmpeg's idea of its start does not matter. Not
     # accurate_seek: it would drop, by rounding, the very frame that was sought; trimming is ours.
     seek = [] if math.isnan(found.seek_s) else ["-ss", f"{found.seek_s:.6f}", "-noaccurate_seek"]
@@ -265,12 +120,12 @@ def _input(source: Path, found: _Survey) -> list[str]:
     return [*whitelists, "-seek_timestamp", "1", *seek, "-i", f"file:{os.path.abspath(source)}"]
 
 
-def _zero_s(found: _Survey) -> float:
+def _zero_s(found: Survey) -> float:
     """What ffmpeg's clock reads 0 at: where it seeks to."""
     return 0.0 if math.isnan(found.seek_s) else found.seek_s
 
 
-def _why_not_copied(found: _Survey) -> str:
+def _why_not_copied(found: Survey) -> str:
     """A sentence when the packets don't fit the target as they are, else nothing."""
     if found.video_codec:
         unfit = {found.video_codec} - COPY_VIDEO or {found.audio_codec} - COPY_AUDIO - {""}
@@ -279,7 +134,7 @@ def _why_not_copied(found: _Survey) -> str:
     return f"The source's {unfit.pop()} can't be copied into MP4, so the clip was re-encoded." if unfit else ""
 
 
-def _copied(found: _Survey) -> list[str]:
+def _copied(found: Survey) -> list[str]:
     """Stream copy: what lies before the start keeps negative times, which the MP4 writer turns into an edit list."""
     zero_s = _zero_s(found)
     args = ["-c", "copy", "-t", f"{found.end_s - zero_s:.6f}"]
@@ -293,7 +148,7 @@ def _copied(found: _Survey) -> list[str]:
     return args
 
 
-def _encoded(found: _Survey) -> list[str]:
+def _encoded(found: Survey) -> list[str]:
     """Decode, trim on exact times, encode; both media start at 0."""
     zero_s = _zero_s(found)
     start_s, end_s = found.start_s - zero_s, found.end_s - zero_s

@@ -40,7 +40,10 @@ LEAD_TICKS = 180
 QUEUE_BYTES = 1024 * 1024
 
 # Shorter jumps of the audio clock are jitter (a whole AAC frame lasts 21 ms and more), longer ones are filled or cut.
-AUDIO_JUMP_S = 0.015
+AUDIO_JUMP_S = 0.008
+
+# Audio that begins later than the first tick by more is preceded by silence; ffmpeg's own 1 ms would be 48 samples.
+AUDIO_LATE_S = 0.000005
 
 # A frame counts as showing this much before its time stamp, so that a stamp that was rounded (to 1 ms in Matroska, 11 µs
 # in MPEG-TS) never decides; the odd figure lies between the ticks of both clocks.
@@ -273,7 +276,7 @@ class DecodeRun:
         place = math.floor(clock.first_sample_refined - self._first_tick_s(clock) * rate + 0.501)
         filters = (
             f"aresample=async=1:min_hard_comp={AUDIO_JUMP_S},asetpts=PTS-({clock.first_sample - place})*SR/{rate},"
-            f"atrim=start_pts=0,aresample={SAMPLE_RATE_HZ}:async=1:first_pts=0"
+            f"atrim=start_pts=0,aresample={SAMPLE_RATE_HZ}:async=1:min_comp={AUDIO_LATE_S}:first_pts=0"
         )
         return ["-vn", "-af", filters, "-ac", "1", "-c:a", "pcm_s16le", "-f", "s16le"]
 

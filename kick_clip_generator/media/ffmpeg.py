@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -194,6 +194,7 @@ def run_ffmpeg(
     ffmpeg: str,
     args: Sequence[str | os.PathLike[str]],
     *,
+    feed: Iterable[bytes] | None = None,
     stall_s: float = 30.0,
     cancel: CancelToken | None = None,
 ) -> None:
@@ -205,6 +206,7 @@ def run_ffmpeg(
     Args:
         ffmpeg: the binary, see `ffmpeg_path`.
         args: inputs, options and, last, the output.
+        feed: what an input `pipe:0` reads; iterated in a thread of its own, and what it raises is raised here.
         stall_s: longest time without progress (frames, time and bytes written all stand still).
         cancel: looked at every 0.1 s.
 
@@ -213,16 +215,22 @@ def run_ffmpeg(
         Cancelled: when the token is up.
     """
     command = [ffmpeg, "-hide_banner", "-nostdin", "-v", "error", "-nostats", "-progress", "pipe:1", *args]
-    process = spawn(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    stdin = subprocess.DEVNULL if feed is None else subprocess.PIPE
+    process = spawn(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    feeder: _Feeder | None = None
     try:
         assert process.stdout is not None and process.stderr is not None
         tail = StderrTail(process.stderr)
         progress = _ProgressWatch(process.stdout)
+        if feed is not None and process.stdin is not None:
+            feeder = _Feeder(feed, process.stdin)
         while True:
             if cancel is not None:
                 cancel.check()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(POLL_S)
+                break
+            if feeder is not None and feeder.error is not None:
                 break
             if progress.silent_s() > stall_s:
                 raise MediaError(
@@ -231,8 +239,37 @@ def run_ffmpeg(
                 )
     finally:
         kill(process)
+        if feeder is not None:
+            feeder.join()
+    if feeder is not None and feeder.error is not None:
+        raise feeder.error
     if process.returncode != 0:
         raise MediaError(_failure(tail.lines(), process.returncode, os.fspath(args[-1]) if args else ""))
+
+
+class _Feeder(threading.Thread):
+    """Writes to a process's stdin until there is no more, or nobody reads."""
+
+    def __init__(self, feed: Iterable[bytes], stream: IO[bytes]) -> None:
+        super().__init__(name="ffmpeg-stdin", daemon=True)
+        self.error: BaseException | None = None
+        self._feed = feed
+        self._stream = stream
+        self.start()
+
+    def run(self) -> None:
+        try:
+            for data in self._feed:
+                try:
+                    self._stream.write(data)
+                except OSError:
+                    # ffmpeg has ended; its exit code and last words say why.
+                    return
+        except BaseException as error:
+            self.error = error
+        finally:
+            with contextlib.suppress(OSError):
+                self._stream.close()
 
 
 class _ProgressWatch:

@@ -12,11 +12,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
 
 from kick_clip_generator.core.errors import MediaError
 
@@ -62,7 +64,7 @@ class MediaInfo:
     audio_codec: str = ""
 
 
-def probe(file: str | Path | BinaryIO) -> MediaInfo:
+def probe(file: str | Path | Readable) -> MediaInfo:
     """Read what a file holds.
 
     Args:
@@ -113,18 +115,18 @@ def open_media(
             raise MediaError(f"{name} can't be read as audio or video: {_reason(error)}.") from error
 
 
-def best_streams(container: InputContainer) -> tuple[Stream | None, Stream | None]:
+def best_streams(container: InputContainer) -> tuple[AudioStream | None, VideoStream | None]:
     """The audio and the video stream to read, None where there is none that a decoder is known for."""
-    audio = [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.sample_rate > 0]
+    audio = [s for s in container.streams.audio if s.codec_context is not None and s.sample_rate > 0]
     video = [
         s
         for s in container.streams.video
-        if s.codec_context is not None and s.codec_context.width > 0 and not s.disposition & Disposition.attached_pic
+        if s.codec_context is not None and s.width > 0 and not s.disposition & Disposition.attached_pic
     ]
     return (
         # Ties go to the first stream, as ffmpeg's own choice does.
-        max(audio, key=lambda s: (s.codec_context.channels, -s.index), default=None),
-        max(video, key=lambda s: (s.codec_context.width * s.codec_context.height, -s.index), default=None),
+        max(audio, key=lambda s: (s.channels, -s.index), default=None),
+        max(video, key=lambda s: (s.width * s.height, -s.index), default=None),
     )
 
 
@@ -157,8 +159,8 @@ def describe(container: InputContainer) -> MediaInfo:
         start_s=0.0 if math.isnan(start_s) else start_s,
         has_audio=audio is not None,
         has_video=video is not None,
-        width_px=video.codec_context.width if video is not None else 0,
-        height_px=video.codec_context.height if video is not None else 0,
+        width_px=video.width if video is not None else 0,
+        height_px=video.height if video is not None else 0,
         fps=float(video.average_rate) if video is not None and video.average_rate else math.nan,
         video_codec=video.codec_context.name if video is not None else "",
         audio_codec=audio.codec_context.name if audio is not None else "",

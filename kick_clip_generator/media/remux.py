@@ -9,164 +9,361 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import io
+import itertools
 import logging
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import av
-from av.container import InputContainer, OutputContainer
+from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
 from kick_clip_generator.core.errors import MediaError
-from kick_clip_generator.media.clock import HEAD_BYTES, read_clock
+from kick_clip_generator.media.clock import read_clock
 from kick_clip_generator.media.probe import MediaInfo, Readable, best_streams, describe, open_media, start_of
 
 log = logging.getLogger(__name__)
-
-AnyPacket = Packet[Any]
 
 # NUT first: exact time stamps. Matroska, in milliseconds, for the codecs that NUT has no tag for.
 STREAM_CONTAINERS = ("nut", "matroska")
 
 # MP4 keeps exact time stamps, and its index lets ffmpeg seek; these are the codecs that belong in it.
-MP4_CODECS = frozenset(
-    {"h264", "hevc", "av1", "libdav1d", "vp9", "libvpx-vp9", "mpeg4", "aac", "mp3", "mp3float", "ac3", "eac3", "opus"}
-)
+MP4_CODECS = frozenset({"h264", "hevc", "av1", "libdav1d", "vp9", "mpeg4", "aac", "mp3", "mp3float", "ac3", "opus"})
 
 # NUT knows no negative time stamps, and the first packets of an encoder (priming, B-frames) may lie before the start.
 HEADROOM_S = 10
 
-# A run may start so long before the time asked for; further back, packets are skipped up to there.
+# A run may start so long before the time asked for; what lies further back is skipped.
 EARLY_S = 30.0
 AUDIO_EARLY_S = 3.0
 
-# Where a seek landed too late, it is tried so much earlier: formats without an index seek by guess.
-STEPS_BACK_S = (0.0, 5.0, 20.0, 80.0, 320.0)
+# Where a seek lands too late it is tried so much earlier: formats without an index seek by guess.
+STEPS_BACK_S = (0.0, 5.0, 20.0, 80.0)
 
-# Audio packets that are stored before the keyframe they belong to.
+# Packets of one moment lie so far from each other in a well made file.
 MAX_SKEW_S = 1.0
+
+# What `start` reads at first to learn where the streams begin.
+HEAD_S = 2.0
+
+
+class SeekableFile(Readable, Protocol):
+    """A file object that libavformat can move about in."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+
+    def tell(self) -> int: ...
 
 
 class Remuxer:
     """Reads one media file. Times are in seconds since its start (`info.start_s` in its own time stamps).
 
-    There is one position: `write_span` ends what `start` began.
+    There is one position: `write_span` ends the run that `start` began.
 
     Args:
-        file: seekable, opened for reading; it stays open.
+        file: opened for reading; it stays open. What its `read` raises comes through.
 
     Attributes:
         info: what the file holds.
-        container: libavformat's name of what `chunk` delivers.
+        container: what `chunk` delivers, as `DecodeRun` takes it.
 
     Raises:
         MediaError: as `probe`.
     """
 
-    def __init__(self, file: BinaryIO | Readable) -> None:
+    def __init__(self, file: SeekableFile) -> None:
         self._file = file
-        self._resources = contextlib.ExitStack()
-        self._open()
+        self._opened = contextlib.ExitStack()
+        self._rewind()
         self.info: MediaInfo = describe(self._input)
-        self.container = next(name for name in STREAM_CONTAINERS if self._fits(name))
-        self._out: _Output | None = None
+        self.container = next(
+            (name for name in STREAM_CONTAINERS if _Output.fits(name, self._streams)), STREAM_CONTAINERS[-1]
+        )
+        self._sink = _Sink()
+        self._output: _Output | None = None
         self._head = b""
-        self._pending: AnyPacket | None = None
-        self._packets: Iterator[AnyPacket] = iter(())
 
     def start(self, time_s: float) -> float:
-        """Begin a run at the keyframe at or before a time.
+        """Begin a run at a keyframe at or before a time.
 
         Args:
-            time_s: before the start counts as the start.
+            time_s: what lies before the file's start counts as its start.
 
         Returns:
-            Where the bytes that `chunk` will deliver start: their container's start, as `DecodeRun` takes it. It is at
-            most `time_s` where the file has anything before that.
+            Where the bytes that `chunk` will deliver start: their container's start, exact. It is at most `time_s`
+            where the file holds anything so early.
 
         Raises:
-            MediaError: nothing can be read there.
+            MediaError: nothing can be read from there on.
         """
         self._end_run()
-        self._position(max(time_s, 0.0))
-        self._out = _Output(_Sink(), self.container, self._streams, self._shift_s)
+        reach_s = self._time_of(self._position(time_s))
+        self._output = _Output(self._sink, self.container, self._streams, self._shift_s)
+        zero_s = self._output.start_s()
+        head_s = HEAD_S
         while True:
-            more = self._copy_one(math.inf)
-            self._head += self._out.drain() if more else self._out.finish()
-            if not more and not self._head:
-                raise MediaError(f"The media hold nothing at {time_s:.1f} s or after it.")
-            # Looking at each packet would look at the first ones a hundred times.
-            if not more or len(self._head) >= min(self._next_look, HEAD_BYTES):
-                clock = read_clock(self._head, self.container, final=not more)
-                if clock is not None:
-                    return clock.start_s + self._shift_s - self.info.start_s
-                self._next_look *= 2
+            reach_s += head_s
+            self._head += self._copy(reach_s)
+            clock = read_clock(self._head, self.container, final=self._output is None)
+            if clock is not None:
+                return clock.start_s - zero_s
+            head_s *= 2
 
     def chunk(self, until_s: float) -> bytes:
-        """The bytes of the packets up to a time that were not delivered yet; empty when there are none.
-
-        The very last ones come with the chunk that reaches the end of the file.
+        """The packets before a time that were not delivered yet, as the next bytes of the run; may be empty.
 
         Raises:
-            MediaError: `start` was not called.
+            MediaError: the packets can't be copied.
         """
-        if self._out is None:
-            raise ValueError("expected start() before chunk()")
         data, self._head = self._head, b""
-        while self._copy_one(until_s):
-            pass
-        return data + (self._out.finish() if self._pending is None else self._out.drain())
+        return data + self._copy(until_s)
 
     def write_span(self, start_s: float, end_s: float, target: Path) -> float:
-        """Write a file that holds `[start_s, end_s)`, from the keyframe before it on, to cut from.
+        """Write a file to cut from that holds `[start_s, end_s)` and more: it begins with the keyframe before.
 
         Args:
-            target: is overwritten; the format is MP4 where the codecs belong in it, else Matroska.
+            start_s, end_s: what lies outside the file is left out.
+            target: is overwritten, in MP4 where the codecs belong in it, else in Matroska.
 
         Returns:
-            Where the file starts: its container's start.
+            Where the file starts (its container's start).
 
         Raises:
-            MediaError: nothing can be read there, or it can't be written.
+            MediaError: nothing can be read there, or the target can't be written.
         """
         self._end_run()
-        self._position(max(start_s, 0.0))
-        codecs = {stream.codec_context.name for stream in self._streams}
-        name = "mp4" if codecs <= MP4_CODECS and self._fits("mp4") else "matroska"
+        first = self._position(start_s)
+        # Muxing rebases the packet's time stamps.
+        first_index, first_s = first.stream_index, self._time_of(first)
+        name = "mp4" if all(stream.codec_context.name in MP4_CODECS for stream in self._streams) else "matroska"
         try:
-            with target.open("w+b") as file:
-                output = _Output(file, name, self._streams, self._shift_s)
-                first = self._pending
-                self._out = output
-                while self._copy_one(end_s):
-                    pass
-                output.finish()
-                self._out = None
+            with target.open("wb") as file:
+                self._output = _Output(file, name, self._streams, self._shift_s)
+                # A packet of the other stream that belongs before the end may be stored a little after it.
+                self._copy(end_s + MAX_SKEW_S)
+                self._end_run()
         except OSError as error:
             raise MediaError(f"{target.name} can't be written: {error.strerror or error}.") from error
-        if first is None:
-            raise MediaError(f"The media hold nothing at {start_s:.1f} s or after it.")
-        return self._placed(first, target)
+        kind = next(stream.type for stream in self._streams if stream.index == first_index)
+        with open_media(target) as written:
+            # The muxer shifts time as it needs to, so ask the file where it put the first packet.
+            stream = next(stream for stream in best_streams(written) if stream is not None and stream.type == kind)
+            packet = next(written.demux(stream))
+            assert packet.pts is not None
+            return first_s - float(packet.pts * packet.time_base) + describe(written).start_s
 
     def close(self) -> None:
         """Free what libavformat holds; the file stays open."""
         self._end_run()
-        self._resources.close()
+        self._opened.close()
 
-    def _open(self) -> None:
-        self._resources.close()
-        if isinstance(self._file, io.IOBase) or hasattr(self._file, "seek"):
-            self._file.seek(0)
-        self._input: InputContainer = self._resources.enter_context(open_media(self._file))
+    def _rewind(self) -> None:
+        """Open the file, or open it again: the one way back to the start that every format knows."""
+        self._opened.close()
+        self._file.seek(0)
+        self._input: InputContainer = self._opened.enter_context(open_media(self._file))
         audio, video = best_streams(self._input)
+        # The first one guides: runs begin with one of its keyframes.
         self._streams = [stream for stream in (video, audio) if stream is not None]
         for stream in self._input.streams:
             stream.discard = Discard.default if stream in self._streams else Discard.all
         start_s = start_of(*self._streams)
         self._start_s = 0.0 if math.isnan(start_s) else start_s
-        # Whole seconds fall on whole ticks of nearly every clock.
+        # Whole seconds, which fall on whole ticks of nearly any clock.
         self._shift_s = math.floor(self._start_s) - HEADROOM_S
+        self._packets = self._demux()
+
+    def _demux(self) -> Iterator[Packet[Any]]:
+        try:
+            for packet in self._input.demux(self._streams):
+                # Those without a time stamp are the demuxer's sign that a stream has ended.
+                if packet.size and (packet.pts is not None or packet.dts is not None):
+                    yield packet
+        except av.FFmpegError as error:
+            log.warning("the media end early: %s", error.strerror or error)
+
+    def _time_of(self, packet: Packet[Any]) -> float:
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        assert stamp is not None
+        return float(stamp * packet.time_base) - self._start_s
+
+    def _position(self, time_s: float) -> Packet[Any]:
+        """Let `_packets` begin with a keyframe at or before a time; returns the first packet.
+
+        Raises:
+            MediaError: there are no packets.
+        """
+        if not self._seek_keyframe(time_s):
+            self._rewind()
+            found, keyframe_s = self._skip(self._early(time_s), time_s)
+            if not found:
+                # One keyframe long ago, or none at all: then from the start.
+                self._rewind()
+                if keyframe_s is not None:
+                    self._skip(keyframe_s, time_s)
+        first = next(self._packets, None)
+        if first is None:
+            raise MediaError(f"The media hold nothing that can be read at {max(time_s, 0.0):.1f} s or after it.")
+        self._packets = itertools.chain([first], self._packets)
+        return first
+
+    def _early(self, time_s: float) -> float:
+        return time_s - (EARLY_S if self._streams[0].type == "video" else AUDIO_EARLY_S)
+
+    def _seek_keyframe(self, time_s: float) -> bool:
+        """As `_position`, by seeking; False where the format can't."""
+        # A sound that is asked for is decoded right only once the decoder has had the second before it.
+        lead_s = 0.0 if self._streams[0].type == "video" else MAX_SKEW_S
+        for step_s in STEPS_BACK_S:
+            if time_s - lead_s - step_s <= 0 or not self._seek(time_s - lead_s - step_s):
+                return False
+            found, keyframe_s = self._skip(self._early(time_s), time_s)
+            if found:
+                return True
+            if keyframe_s is not None:
+                return self._seek(keyframe_s) and self._skip(keyframe_s, time_s)[0]
+        return False
+
+    def _seek(self, time_s: float) -> bool:
+        guide = self._streams[0]
+        assert guide.time_base is not None
+        # Half a tick more, as a keyframe's own time was rounded to a float.
+        stamp = math.floor((time_s + self._start_s) / guide.time_base + 0.5)
+        try:
+            self._input.seek(stamp, stream=guide)
+        except av.FFmpegError as error:
+            log.debug("seeking failed: %s", error)
+            return False
+        self._packets = self._demux()
+        return True
+
+    def _skip(self, earliest_s: float, latest_s: float) -> tuple[bool, float | None]:
+        """Skip packets up to the first keyframe in `[earliest_s, latest_s]`.
+
+        Returns:
+            Whether there is one, and the time of the last keyframe that was skipped.
+        """
+        guide = self._streams[0].index
+        others: collections.deque[Packet[Any]] = collections.deque()
+        keyframe_s = None
+        for packet in self._packets:
+            time_s = self._time_of(packet)
+            if packet.stream_index != guide:
+                others.append(packet)
+                while self._time_of(others[0]) < time_s - MAX_SKEW_S:
+                    others.popleft()
+            elif time_s > latest_s + 1e-6:
+                return False, keyframe_s
+            elif packet.is_keyframe:
+                if time_s >= earliest_s - 1e-6:
+                    belonging = [other for other in others if self._time_of(other) >= time_s - MAX_SKEW_S]
+                    self._packets = itertools.chain(belonging, [packet], self._packets)
+                    return True, keyframe_s
+                keyframe_s = time_s
+        return False, keyframe_s
+
+    def _copy(self, until_s: float) -> bytes:
+        """Hand packets to the output up to a time; returns the bytes that came out."""
+        if self._output is None:
+            return b""
+        for packet in self._packets:
+            stamp = packet.dts if packet.dts is not None else packet.pts
+            assert stamp is not None
+            if float(stamp * packet.time_base) - self._start_s >= until_s:
+                self._packets = itertools.chain([packet], self._packets)
+                return self._sink.drain()
+            self._output.add(packet)
+        self._output.finish()
+        self._output = None
+        return self._sink.drain()
+
+    def _end_run(self) -> None:
+        output, self._output = self._output, None
+        if output is not None:
+            output.finish()
+        self._sink.drain()
+        self._head = b""
+
+
+class _Sink:
+    """Collects what libavformat writes; it can't seek, as a pipe can't."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes, /) -> int:
+        self._parts.append(data)
+        return len(data)
+
+    def drain(self) -> bytes:
+        data = b"".join(self._parts)
+        self._parts.clear()
+        return data
+
+
+class _Output:
+    """One muxer that takes packets of the input's streams."""
+
+    def __init__(self, file: object, name: str, streams: list[Stream], shift_s: int) -> None:
+        self._container = av.open(file, "w", format=name)
+        try:
+            # opaque: copy the decoder's parameters; without it PyAV asks for an encoder of that name.
+            self._streams = {s.index: self._container.add_stream_from_template(s, opaque=True) for s in streams}
+            self._container.start_encoding()
+        except (av.FFmpegError, ValueError) as error:
+            raise MediaError(f"The media can't be copied to {name}: {error}.") from error
+        self._inputs = streams
+        self._shift_s = shift_s
+        self._last_dts: dict[int, int] = {}
+
+    @classmethod
+    def fits(cls, name: str, streams: list[Stream]) -> bool:
+        """Whether a container takes the codecs of streams."""
+        try:
+            cls(_Sink(), name, streams, 0).finish()
+        except MediaError:
+            return False
+        return True
+
+    def add(self, packet: Packet[Any]) -> None:
+        """Write one packet, its time stamps less the shift.
+
+        Raises:
+            MediaError: the muxer refuses it.
+        """
+        index = packet.stream_index
+        shift = round(self._shift_s / packet.time_base)
+        dts = packet.dts if packet.dts is not None else packet.pts
+        pts = packet.pts if packet.pts is not None else packet.dts
+        assert dts is not None and pts is not None
+        # Muxers refuse a clock that steps back; damaged and joined files have such.
+        dts = max(dts - shift, self._last_dts.get(index, dts - shift - 1) + 1)
+        self._last_dts[index] = dts
+        packet.dts, packet.pts = dts, max(pts - shift, dts)
+        packet.stream = self._streams[index]
+        try:
+            self._container.mux_one(packet)
+        except av.FFmpegError as error:
+            raise MediaError(f"The media can't be copied: {error.strerror or error}.") from error
+
+    def start_s(self) -> float:
+        """Where the input's start lies in the output's time stamps, rounded as the muxer rounds.
+
+        Without the rounding a run from the start would seem to begin 4 µs after it, and lose its first tick.
+        """
+        starts = []
+        for stream in self._inputs:
+            base, time_base = stream.time_base, self._streams[stream.index].time_base
+            if stream.start_time is not None and base is not None and time_base is not None:
+                stamp = (stream.start_time - round(self._shift_s / base)) * base / time_base
+                starts.append(float(math.floor(stamp + Fraction(1, 2)) * time_base))
+        return min(starts, default=-float(self._shift_s))
+
+    def finish(self) -> None:
+        """Write what the muxer still holds."""
+        with contextlib.suppress(av.FFmpegError):
+            self._container.close()

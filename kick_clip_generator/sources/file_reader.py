@@ -31,7 +31,6 @@ class FileReader:
         SourceError: when it cannot be opened any more, or holds no media.
     """
 
-    container = "nut"
     breaks_s: tuple[float, ...] = ()
 
     def __init__(self, rendition: Rendition) -> None:
@@ -47,6 +46,10 @@ class FileReader:
         except BaseException:
             self._file.close()
             raise
+
+    @property
+    def container(self) -> str:
+        return self._remuxer.container
 
     @property
     def info(self) -> MediaInfo:
@@ -83,7 +86,6 @@ class HttpReader:
         SourceError: when the server cannot be reached or does not do that any more.
     """
 
-    container = "nut"
     breaks_s: tuple[float, ...] = ()
 
     def __init__(self, rendition: Rendition, settings: Settings, cancel: CancelToken | None = None) -> None:
@@ -96,6 +98,10 @@ class HttpReader:
         except BaseException:
             self._client.close()
             raise
+
+    @property
+    def container(self) -> str:
+        return self._remuxer.container
 
     @property
     def info(self) -> MediaInfo:
@@ -116,7 +122,7 @@ class HttpReader:
             self._cutter = self._open()
         file, remuxer = self._cutter
         with writable(folder):
-            handle, name = tempfile.mkstemp(prefix="span_", suffix=".nut", dir=folder)
+            handle, name = tempfile.mkstemp(prefix="span_", suffix=".media", dir=folder)
         os.close(handle)
         path = Path(name)
         with removed_on_failure(path), self._busy, _reading(file):

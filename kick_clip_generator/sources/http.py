@@ -159,7 +159,12 @@ class HttpClient:
     def peek(self, url: str, size: int) -> Reply:
         """The first `size` bytes, whether the server has ranges (status 206) or not (200)."""
         headers = {"Range": f"bytes=0-{size - 1}", "Accept-Encoding": "identity"}
-        return self._patiently(url, lambda: self._fetch(url, headers, size, stop_at_cap=True))
+        try:
+            return self._patiently(url, lambda: self._fetch(url, headers, size, stop_at_cap=True))
+        except HttpError as error:
+            if error.status != 416:
+                raise
+            raise _error(url, "is empty (0 bytes)", "not_media") from None
 
     def _patiently(self, url: str, attempt: Callable[[], Reply]) -> Reply:
         """Repeat an attempt while there is hope: `max_retries` times, one user agent after another on a refusal."""

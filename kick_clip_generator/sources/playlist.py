@@ -148,8 +148,6 @@ def parse_media(data: bytes, url: str) -> MediaPlaylist:
         raise SourceError(
             f"{redact(url)} is a playlist without segments; there is nothing to read.", outcome="not_media"
         )
-    if len(entries) > MAX_SEGMENTS:
-        raise _too_large(url)
     if tags.get("encrypted"):
         raise SourceError(
             f"{redact(url)} is encrypted, which cannot be read yet; download it as one file and give its path.",
@@ -166,7 +164,8 @@ def parse_media(data: bytes, url: str) -> MediaPlaylist:
 def _parse(data: bytes, url: str) -> dict[str, Any]:
     if not is_playlist(data):
         raise SourceError(f"{redact(url)} is no playlist (it does not begin with #EXTM3U).", outcome="not_media")
-    if len(data) > MAX_PLAYLIST_BYTES or data.count(b"\n") + data.count(b"\r") > MAX_LINES:
+    lines = data.count(b"\n") + data.count(b"\r")
+    if len(data) > MAX_PLAYLIST_BYTES or lines > MAX_LINES or data.count(b"#EXTINF") > MAX_SEGMENTS:
         raise _too_large(url)
     text = data.decode("utf-8-sig", "replace")
     try:

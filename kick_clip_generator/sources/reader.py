@@ -21,7 +21,7 @@ class Reader(Protocol):
 
     @property
     def container(self) -> str:
-        """What `fetch` writes: "mpegts", "mp4" (fragmented) or "nut"."""
+        """What `fetch` writes: "mpegts", "mp4" (fragmented), "nut" or "matroska"."""
         ...
 
     @property

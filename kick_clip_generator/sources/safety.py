@@ -22,6 +22,7 @@ from kick_clip_generator.core.errors import SourceError
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_URL_CHARS = 8192
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 MAX_TITLE_CHARS = 300
 
 # Azure's host agent answers on a globally routed address, so no address class covers it.
@@ -50,7 +51,7 @@ def check_url(url: str) -> SplitResult:
     """
     if len(url) > MAX_URL_CHARS:
         raise _refused(f"The address is {len(url)} characters long; at most {MAX_URL_CHARS} are read")
-    if any(ord(character) < 33 or ord(character) == 127 for character in url):
+    if _UNPRINTABLE.search(url):
         raise _refused("The address holds spaces or control characters; copy it again")
     try:
         parts = urlsplit(url)

@@ -1,0 +1,134 @@
+"""Your settings. Change a value and save; `python main.py config --write` renews the sheet and keeps your changes.
+
+An environment variable of the same name, or a line in `.env`, is stronger than a value here.
+"""
+
+# Reading the stream
+# ------------------
+
+# Length of an analysis window, in seconds. 5 to 600.
+CHUNK_DURATION = 30
+
+# Overlap of two windows, in seconds; it is the lead-in that decoder and features need. 5 to 60.
+CHUNK_OVERLAP = 5
+
+# Analyse at most this much of a stream, in seconds. 1 to 360000.
+MAX_STREAM_DURATION = 36000
+
+# Look at one of this many frames of a 60 fps clock: 15 is 4 frames a second. One of 1, 2, 3, 5, 6, 10, 15, 30.
+FRAME_SKIP = 15
+
+# Threads that fetch or cut at the same time. 1 to 64.
+MAX_WORKERS = 2
+
+# Network
+# -------
+
+# How often a failed request is tried again. 0 to 20.
+MAX_RETRIES = 5
+
+# Each wait before a retry is this many times the one before. 1 to 10.
+BACKOFF_FACTOR = 2
+
+# Seconds a request may wait for the next byte. 0.1 to 300.
+REQUEST_TIMEOUT = 15
+
+# User agents to rotate through when a server refuses; in the environment separated by |.
+USER_AGENTS = [
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0",
+]
+
+# Host names or addresses on the local network that may be read, separated by commas. Empty: none.
+ALLOWED_PRIVATE_HOSTS = []
+
+# Highlights
+# ----------
+
+# Fixed length of clips in seconds; empty or auto: ends are chosen. 1 to 600.
+CLIP_DURATION = None
+
+# Shortest clip when ends are chosen, in seconds. 1 to 600.
+MIN_CLIP_SECONDS = 5
+
+# Longest clip when ends are chosen, in seconds. 1 to 600.
+MAX_CLIP_SECONDS = 60
+
+# Least distance between the peaks of two highlights of a kind, in seconds. 0 to 3600.
+MIN_GAP = 10
+
+# Clips per kind unless a flag says otherwise. 1 to 25.
+TOP_N_HIGHLIGHTS = 10
+
+# Audio highlights below this score are not shown. 0 to 1.
+MIN_AUDIO_SCORE = 0.2
+
+# Video highlights below this score are not shown. 0 to 1.
+MIN_VIDEO_SCORE = 0.2
+
+# Share of the heuristic score once a model is trained. 0 to 1.
+HEURISTIC_WEIGHT = 0.6
+
+# Share of the learned score once a model is trained. 0 to 1.
+ML_WEIGHT = 0.4
+
+# Learning
+# --------
+
+# Trees of the boosting models. 1 to 5000.
+N_ESTIMATORS = 100
+
+# Learning rate of the boosting models. More than 0 to 1.
+LEARNING_RATE = 0.1
+
+# Retrain after this many new ratings. 1 to 1000.
+RETRAIN_EVERY = 5
+
+# No model below this many ratings. 2 to 100000.
+MIN_TRAINING_SAMPLES = 10
+
+# Clips
+# -----
+
+# How clips are cut: copy (fast, starts at a keyframe) or exact (re-encoded). One of copy, exact.
+CUT = "exact"
+
+# Folders and programs
+# --------------------
+
+# Where clips go.
+OUTPUT_DIR = "output_clips"
+
+# Another name of OUTPUT_DIR, stronger when set.
+PROCESSED_CLIPS_DIR = None
+
+# Where trained models are kept.
+MODEL_DIR = "models"
+
+# Media of the window being read; emptied as the run goes.
+TEMP_DIR = "temp_chunks"
+
+# Where sources that you choose to keep are stored.
+DOWNLOAD_DIR = "downloads"
+
+# Rotating log files.
+LOG_DIR = "logs"
+
+# The SQLite library of sources, clips and ratings.
+DATABASE_PATH = "clips.db"
+
+# An ffmpeg to use instead of the bundled one.
+FFMPEG_PATH = None
+
+# Programs
+# --------
+
+# Address the web UI listens on.
+HOST = "127.0.0.1"
+
+# Port of the web UI. 1 to 65535.
+PORT = 7860
+
+# How much goes to the log files. One of DEBUG, INFO, WARNING, ERROR.
+LOG_LEVEL = "INFO"

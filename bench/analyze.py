@@ -82,7 +82,7 @@ def _analysis(url: str, folder: Path) -> dict[str, Any]:
 
 def _summary(short: list[dict[str, Any]], long: list[dict[str, Any]], minutes: float) -> dict[str, float]:
     def middle(key: str) -> float:
-        return statistics.median(run[key] for run in short)
+        return float(statistics.median(run[key] for run in short))
 
     hours = minutes / 60
     above = [run["peak_mib"] - run["imported_mib"] for run in short]

@@ -19,19 +19,15 @@ MADE_SOUND = "anoisesrc=color=pink:amplitude=0.3:sample_rate=48000,tremolo=f=0.3
 
 
 def made_minute(ffmpeg: str, folder: Path, media: Path | None = None) -> Path:
-    """One minute of 284x160 at 30 fps, about 250 kbit/s, with AAC at 96 kbit/s, as MPEG-TS.
+    """One minute of 284x160 at 30 fps, about 250 kbit/s, with AAC at 96 kbit/s, as MP4.
 
     Args:
         ffmpeg: the binary.
         folder: where to write.
         media: a recording to take the minute from; None makes one.
     """
-    target = folder / "minute.ts"
-    if media is None:
-        picture = MADE_PICTURE.format(size="284x160", rate=30)
-        inputs = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", MADE_SOUND]
-    else:
-        inputs = ["-i", str(media)]
+    target = folder / "minute.mp4"
+    inputs = _made_inputs("284x160", 30) if media is None else ["-i", str(media)]
     picture = ["-vf", "scale=284:160,fps=30", *_x264("veryfast", 250)]
     sound = ["-c:a", "aac", "-b:a", "96k", "-ar", "48000", "-ac", "2"]
     _run(ffmpeg, [*inputs, "-t", str(LOOP_S), *picture, *sound, str(target)])
@@ -56,9 +52,8 @@ def hls_with_1080p60(ffmpeg: str, minute: Path, folder: Path, duration_s: float)
     for rendition in (small, large):
         rendition.mkdir(parents=True)
     looped(ffmpeg, minute, small / "index.m3u8", duration_s)
-    picture = MADE_PICTURE.format(size="1920x1080", rate=60)
-    inputs = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", MADE_SOUND, "-t", str(SEGMENT_S)]
-    _run(ffmpeg, [*inputs, *_x264("ultrafast", 6000), "-c:a", "aac", "-b:a", "160k", str(large / "0.ts")])
+    segment = [*_made_inputs("1920x1080", 60), "-t", str(SEGMENT_S), *_x264("ultrafast", 6000)]
+    _run(ffmpeg, [*segment, "-c:a", "aac", "-b:a", "160k", str(large / "0.ts")])
     entry = f"#EXTINF:{SEGMENT_S}.0,\n0.ts\n"
     segments = "#EXT-X-DISCONTINUITY\n".join([entry] * int(duration_s // SEGMENT_S))
     head = f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:{SEGMENT_S}\n#EXT-X-PLAYLIST-TYPE:VOD\n"
@@ -91,6 +86,10 @@ def served(folder: Path) -> Iterator[str]:
 class _QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Requests are not news."""
+
+
+def _made_inputs(size: str, rate: int) -> list[str]:
+    return ["-f", "lavfi", "-i", MADE_PICTURE.format(size=size, rate=rate), "-f", "lavfi", "-i", MADE_SOUND]
 
 
 def _x264(preset: str, kbps: int) -> list[str]:

@@ -81,7 +81,19 @@ def test_files_rotate_and_the_oldest_go(tmp_path: Path) -> None:
     assert f" {OLD_FILES + 2} x" in (tmp_path / FILE_NAME).read_text()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows does not rename open files")
+windows_locks = pytest.mark.skipif(os.name != "posix", reason="Windows does not rename open files")
+
+
+@windows_locks
+def test_a_file_that_another_process_moved_away_is_opened_anew(tmp_path: Path) -> None:
+    set_up_logging(tmp_path, level="INFO", console_level="CRITICAL")
+    log.info("one")
+    (tmp_path / FILE_NAME).rename(tmp_path / f"{FILE_NAME}.1")
+    log.info("two")
+    assert len(lines(tmp_path)) == 1 and lines(tmp_path)[0].endswith("two")
+
+
+@windows_locks
 def test_processes_share_the_files_and_lose_no_line(tmp_path: Path) -> None:
     write = (
         "import logging, sys\n"

@@ -12,15 +12,15 @@ HELP = "copy the library (clips.db) to a file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--to", type=Path, metavar="FILE", help="default: <library>.<date>.bak beside it")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="default: backups/<library>.<date> beside it")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     from kick_clip_generator.service.library import open_library
 
-    stamp = f"{datetime.now():%Y%m%d_%H%M%S}"
-    target = args.to or settings.database_path.with_name(f"{settings.database_path.name}.{stamp}.bak")
     with open_library(settings) as library:
+        stamp = f"{datetime.now():%Y%m%d_%H%M%S}"
+        target = args.to or library.backup_folder / f"{library.path.stem}.{stamp}{library.path.suffix}"
         library.backup(target)
     if not args.quiet:
         print(target)

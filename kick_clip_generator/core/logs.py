@@ -20,8 +20,9 @@ MAX_FILE_BYTES = 2_000_000
 OLD_FILES = 5
 
 _CREDENTIALS = re.compile(r"(\w://)[^/\s@'\"]+@")
+# Names are bounded: with `*`, a long made-up URL would cost the square of its length.
 _SECRET_VALUE = re.compile(
-    r"([?&;][\w.%~-]*(?:token|sig|key|auth|secret|passw|policy|credential|session)[\w.%~-]*=)[^&;#\s'\"<>]+",
+    r"([?&;][\w.%~-]{0,64}(?:token|sig|key|auth|secret|passw|policy|credential|session)[\w.%~-]{0,64}=)[^&;#\s'\"<>]+",
     re.IGNORECASE,
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")

@@ -121,7 +121,7 @@ def _nothing_found(medium: Medium, highlights: list[Highlight], threshold: float
         return f"No {medium} highlight: no moment stands out of its surroundings, whatever {setting} is."
     best = highlights[0].score
     return (
-        f"No {medium} highlight: the best moment scores {best:.2f}; {setting}={threshold:g} must be lower to let it in."
+        f"No {medium} highlight: the best moment scores {best:.3f}; {setting}={threshold:g} must be lower to let it in."
     )
 
 

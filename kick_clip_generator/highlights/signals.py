@@ -51,6 +51,8 @@ def _signals() -> dict[str, Signal]:
         "tempo": Signal("audio", "beat", 10.0),
         "beat_strength": Signal("audio", "beat", 0.05),
         "high_freq_ratio": Signal("audio", "brightness of the sound", 0.02),
+        "voice_band_ratio": Signal("audio", "crowd-like noise", 0.03),
+        "presence_db": Signal("audio", "loudness", 1.0),
         "motion": Signal("video", "motion", 0.5),
         "motion_variance": Signal("video", "motion", 10.0),
         "edge_density": Signal("video", "detail of the picture", 0.005),
@@ -72,14 +74,16 @@ SIGNALS: Mapping[str, Signal] = MappingProxyType(_signals())
 
 AUDIO_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {
-        "rms_db_mean": 0.7,
+        "rms_db_mean": 0.4,
         "rms_mean": 0.1,
-        "onset_strength_mean": -0.3,
+        "presence_db_mean": 0.4,
+        "voice_band_ratio_mean": 0.5,
         "zcr_mean": 0.3,
+        "onset_strength_mean": -0.3,
         "mfcc_2_mean": -0.3,
-        "mfcc_3_mean": -1.0,
-        "mfcc_4_mean": -1.2,
-        "mfcc_5_mean": -0.8,
+        "mfcc_3_mean": -0.8,
+        "mfcc_4_mean": -1.0,
+        "mfcc_5_mean": -0.6,
     }
 )
 

@@ -18,7 +18,6 @@ from kick_clip_generator.core.timeline import FloatArray
 from kick_clip_generator.features.registry import FEATURES_VERSION, NAMES
 from kick_clip_generator.highlights.detect import DetectionConfig
 from kick_clip_generator.library.library import Library
-from kick_clip_generator.library.owner import process_owner
 from kick_clip_generator.library.records import JobTicket
 from kick_clip_generator.pipeline.analyze import Analysis, analyze
 from kick_clip_generator.pipeline.ticks import WindowResult
@@ -87,7 +86,6 @@ def _claimed(library: Library, source: Source, settings: Settings) -> Iterator[J
         "analyze",
         _identity(source, settings),
         {"url": source.url},
-        owner=process_owner(),
         lease_s=LEASE_S,
         reopen=True,
     )

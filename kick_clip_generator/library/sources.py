@@ -28,7 +28,7 @@ class SourceStore(Store):
     """What was analysed, and what was found there."""
 
     def record_source(self, source: Source) -> int:
-        """Remember a source, or what is new about it; its URL is its name.
+        """Remember a source, or what is new about it; its URL and its fingerprint name it.
 
         Returns:
             its id, the same each time.
@@ -38,20 +38,19 @@ class SourceStore(Store):
             "title": source.title,
             "channel": source.channel,
             "duration_s": none_if_nan(source.duration_s),
-            "fingerprint": source.fingerprint,
             "live": source.live,
             "search": f"{source.title} {source.channel} {source.url}".casefold(),
         }
         with self.writing() as session:
             known: int | None = session.scalar(
                 update(tables.Source)
-                .where(tables.Source.url == source.url)
+                .where(tables.Source.url == source.url, tables.Source.fingerprint == source.fingerprint)
                 .values(**facts, updated_at=database_now())
                 .returning(tables.Source.id)
             )
             if known is not None:
                 return known
-            row = tables.Source(url=source.url, **facts)
+            row = tables.Source(url=source.url, fingerprint=source.fingerprint, **facts)
             session.add(row)
             session.flush()
             return row.id

@@ -18,6 +18,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Text,
+    UniqueConstraint,
     func,
     literal_column,
 )
@@ -72,10 +73,11 @@ _NEVER_REUSE = {"sqlite_autoincrement": True}
 
 class Source(Base):
     __tablename__ = "source"
-    __table_args__ = _NEVER_REUSE
+    # A file that was written anew under its old name is another source: clips of the old one are not its clips.
+    __table_args__ = (UniqueConstraint("url", "fingerprint"), _NEVER_REUSE)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    url: Mapped[str] = mapped_column(unique=True)
+    url: Mapped[str]
     kind: Mapped[str]
     title: Mapped[str]
     channel: Mapped[str]

@@ -12,12 +12,15 @@ import itertools
 import logging
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Self
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.stream import Stream
 
 from kick_clip_generator.core.errors import MediaError
 from kick_clip_generator.media.probe import best_streams, open_media, start_of
@@ -30,8 +33,8 @@ PHASE_SPAN_S = 20.0
 # Time stamps of one unbroken stream lie so close to its sample count; Matroska's milliseconds make a spread of 1 ms.
 ROUNDING_S = 0.0025
 
-# Streams whose first packets are not among so many bytes are taken not to be there.
-HEAD_BYTES = 4 * 1024 * 1024
+# More is not waited for: a stream whose packets are not among so many bytes is taken not to be there.
+HEAD_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,35 +59,38 @@ class StreamClock:
     first_sample_refined: float = 0.0
 
 
-def read_clock(head: bytes, container: str, *, final: bool) -> StreamClock | None:
+def read_clock(head: bytes, container: str, *, final: bool, span_s: float = PHASE_SPAN_S) -> StreamClock | None:
     """Read the clock from the first bytes of a stream.
 
     Args:
         head: from the stream's first byte on.
         container: libavformat's demuxer, e.g. "mpegts".
         final: there are no more bytes than these.
+        span_s: how much of the audio to look at where its time stamps turn out to be rounded.
 
     Returns:
         None when more bytes are needed.
 
     Raises:
-        MediaError: `head` is final, or `HEAD_BYTES` long, and holds no media.
+        MediaError: there is no more to wait for (`final`, or `HEAD_BYTES`), and the bytes hold no media.
     """
     enough = final or len(head) >= HEAD_BYTES
     try:
         with open_media(_Forward(head), container=container) as opened:
+            listed = [*opened.streams.audio, *opened.streams.video]
             audio, video = best_streams(opened)
-            found = [stream for stream in (audio, video) if stream is not None]
-            if not found:
-                raise MediaError("The stream holds neither audio nor video that can be decoded.")
-            if not enough and any(stream.start_time is None for stream in found):
+            found: list[Stream] = [stream for stream in (audio, video) if stream is not None]
+            if not enough and (len(found) < len(listed) or any(stream.start_time is None for stream in found)):
                 return None
             start_s = start_of(*found)
             if math.isnan(start_s):
-                raise MediaError("The stream holds no time stamps, so its place in time is not known.")
-            if audio is None or audio.start_time is None:
-                return StreamClock(start_s, audio is not None, video is not None)
-            first, refined = _first_sample(opened, audio)
+                raise MediaError("The stream holds no media with time stamps.")
+            if audio is None:
+                return StreamClock(start_s, False, video is not None)
+            stamps = _Stamps.read(opened, audio, span_s)
+            if not enough and stamps.rounded and stamps.span_s < span_s:
+                return None
+            first, refined = stamps.first, stamps.first_refined
             return StreamClock(start_s, True, video is not None, audio.sample_rate, first, refined)
     except MediaError:
         if enough:
@@ -105,42 +111,57 @@ class _Forward:
         return part
 
 
-def _first_sample(opened: InputContainer, audio: AudioStream) -> tuple[int, float]:
-    """(`first_sample`, `first_sample_refined`) of an audio stream.
+class _Stamps:
+    """The time stamps of an audio stream's first packets.
 
     Packet k begins at sample n + (samples of the packets before it); its time stamp is that, rounded. So the greatest
     excess of a stamp over those samples is n plus a constant of the stream, once every rounding phase was seen.
+
+    Attributes:
+        span_s: from the first to the last.
+        rounded: they do not fall on whole samples of an unbroken stream.
+        first, first_refined: `first_sample` and `first_sample_refined` of the clock.
     """
-    assert audio.time_base is not None
-    samples_per_pts = audio.time_base * audio.sample_rate
-    stamps: list[Fraction] = []
-    lengths: list[int] = []
-    try:
-        for packet in opened.demux(audio):
-            if packet.pts is not None:
-                stamps.append(packet.pts * samples_per_pts)
-                # In a clock of samples a packet knows its exact length.
-                lengths.append((packet.duration or 0) if samples_per_pts == 1 else 0)
-                if stamps[-1] - stamps[0] > PHASE_SPAN_S * audio.sample_rate:
-                    break
-    except av.FFmpegError as error:
-        log.debug("the first bytes end inside a packet: %s", error)
-    if not stamps:
-        return 0, 0.0
-    # Opus tells no frame size, but its packets are all alike; where they are not (Vorbis), the first one stands alone.
-    usual = audio.codec_context.frame_size or statistics.median_low(
-        [b - a for a, b in itertools.pairwise(stamps)] or [0]
-    )
-    rounding = max(ROUNDING_S * audio.sample_rate, 2 * float(samples_per_pts))
-    excess = [stamps[0]]
-    count = Fraction(0)
-    for stamp, length in zip(stamps[1:], lengths, strict=False):
-        count += length or usual
-        # What comes after a gap says nothing of the start.
-        if abs(stamp - count - excess[-1]) > rounding:
-            break
-        excess.append(stamp - count)
-    first = math.floor(stamps[0] + Fraction(1, 2))
-    # More spread than rounding makes is a clock that drifts; then only the first stamp speaks of the start.
-    drifts = max(excess) - min(excess) > rounding
-    return first, float(excess[0] if drifts else max(excess))
+
+    def __init__(
+        self, stamps: Sequence[Fraction], lengths: Sequence[int], rate: int, samples_per_pts: Fraction
+    ) -> None:
+        self.span_s = float(stamps[-1] - stamps[0]) / rate if stamps else 0.0
+        self.first = math.floor(stamps[0] + Fraction(1, 2)) if stamps else 0
+        # Not all packets tell their length, but most are alike (Opus); where they are not (Vorbis), the first stamp has
+        # to do.
+        steps = [float(after - before) for before, after in itertools.pairwise(stamps)]
+        usual = Fraction(statistics.median(steps)) if steps else Fraction(0)
+        slack = max(ROUNDING_S * rate, 2 * float(samples_per_pts))
+        excess = list(stamps[:1])
+        count = Fraction(0)
+        for stamp, length in zip(stamps[1:], lengths, strict=False):
+            count += length or usual
+            # What comes after a gap says nothing of the start.
+            if abs(stamp - count - excess[-1]) > slack:
+                break
+            excess.append(stamp - count)
+        spread = max(excess) - min(excess) if excess else Fraction(0)
+        self.rounded = spread > 0
+        # More spread than rounding makes is a clock that drifts; then only the first stamp speaks of the start.
+        self.first_refined = float(max(excess) if spread <= slack else excess[0]) if excess else 0.0
+
+    @classmethod
+    def read(cls, opened: InputContainer, audio: AudioStream, span_s: float) -> Self:
+        """Those of the next packets, for `span_s` or to the end of the bytes."""
+        assert audio.time_base is not None
+        samples_per_pts = audio.time_base * audio.sample_rate
+        stamps: list[Fraction] = []
+        lengths: list[int] = []
+        try:
+            for packet in opened.demux(audio):
+                if packet.pts is not None:
+                    stamps.append(packet.pts * samples_per_pts)
+                    # In a clock of samples a packet knows its exact length.
+                    exact = packet.duration if samples_per_pts == 1 else None
+                    lengths.append(exact or audio.codec_context.frame_size)
+                    if stamps[-1] - stamps[0] > span_s * audio.sample_rate:
+                        break
+        except av.FFmpegError as error:
+            log.debug("the first bytes end inside a packet: %s", error)
+        return cls(stamps, lengths, audio.sample_rate, samples_per_pts)

@@ -8,7 +8,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from kick_clip_generator.core.errors import MediaError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.records import CutMode
 from kick_clip_generator.media.ffmpeg import run_ffmpeg
@@ -117,7 +116,9 @@ def _input(source: Path, found: Survey) -> list[str]:
     # accurate_seek: it would drop, by rounding, the very frame that was sought; trimming is ours.
     seek = [] if math.isnan(found.seek_s) else ["-ss", f"{found.seek_s:.6f}", "-noaccurate_seek"]
     whitelists = ["-protocol_whitelist", "file", "-format_whitelist", FORMATS]
-    return [*whitelists, "-seek_timestamp", "1", *seek, "-i", f"file:{os.path.abspath(source)}"]
+    # Without a limit ffmpeg takes an MPEG-TS that begins beyond 10 s for a jump, and moves it to 0.
+    whole_clock = ["-dts_delta_threshold", "1e9", "-seek_timestamp", "1"]
+    return [*whitelists, *whole_clock, *seek, "-i", f"file:{os.path.abspath(source)}"]
 
 
 def _zero_s(found: Survey) -> float:
@@ -154,7 +155,7 @@ def _encoded(found: Survey) -> list[str]:
     start_s, end_s = found.start_s - zero_s, found.end_s - zero_s
     args: list[str] = []
     if found.video_codec:
-        filters = [
+        picture = [
             "settb=1/90000",
             f"trim=start={found.shown_s - zero_s - EDGE_S / 2:.6f}:end={end_s - EDGE_S:.6f}",
             # The frame that is on screen at the start may have appeared before.
@@ -164,27 +165,17 @@ def _encoded(found: Survey) -> list[str]:
             *((HDR_TO_SDR,) if found.hdr else ()),
             "format=yuv420p",
         ]
-        args += ["-map", f"0:{found.video}", "-vf", ",".join(filters), "-fps_mode", "vfr", "-enc_time_base", "1:90000"]
+        args += ["-map", f"0:{found.video}", "-vf", ",".join(picture), "-fps_mode", "vfr", "-enc_time_base", "1:90000"]
         args += ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-video_track_timescale", "90000"]
         # A keyframe every 2 s, so that players and the clip editor can jump.
         args += ["-force_key_frames", "expr:gte(t,n_forced*2)"]
     if found.audio_codec:
-        filters = [
+        sound = [
             f"atrim=start={start_s:.6f}:end={end_s:.6f}",
             f"asetpts=PTS-{start_s:.6f}/TB",
             # Silence where audio is missing, at the start too, so that what follows stays in sync.
             "aresample=48000:async=1:first_pts=0",
         ]
-        args += [
-            "-map",
-            f"0:{found.audio}",
-            "-af",
-            ",".join(filters),
-            "-c:a",
-            "aac",
-            "-b:a",
-            "192k",
-            "-ac",
-            str(found.channels),
-        ]
+        args += ["-map", f"0:{found.audio}", "-af", ",".join(sound)]
+        args += ["-c:a", "aac", "-b:a", "192k", "-ac", str(found.channels)]
     return args

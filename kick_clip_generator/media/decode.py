@@ -1,9 +1,9 @@
 """From bytes to samples and frames on the tick grid: two ffmpeg processes that read the same stream from their stdin.
 
-Exactness. Sample 0 and frame 0 lie at the absolute instant of the run's first tick, and a run that was started elsewhere
-in the stream gives the same bits at the same ticks:
-- audio is put on an unbroken sample count (gaps become silence), trimmed at the tick boundary while it still has its own
-  sample rate, and only then resampled, so that the resampler's phase is that of the tick grid;
+Exactness. Sample 0 and frame 0 lie at the absolute instant of the run's first tick, and a run that was started
+elsewhere in the stream gives the same bits at the same ticks:
+- audio is put on an unbroken sample count (gaps become silence), trimmed at the tick boundary while it still has its
+  own sample rate, and only then resampled, so that the resampler's phase is that of the tick grid;
 - of the video, the frames that show at the instants `first_tick * 0.5 s + i / frame_rate` are taken, then scaled.
 
 Flow. `feed` hands bytes to one feeder thread per process, a reader thread per process collects what comes out, `read`
@@ -45,8 +45,8 @@ AUDIO_JUMP_S = 0.008
 # Audio that begins later than the first tick by more is preceded by silence; ffmpeg's own 1 ms would be 48 samples.
 AUDIO_LATE_S = 0.000005
 
-# A frame counts as showing this much before its time stamp, so that a stamp that was rounded (to 1 ms in Matroska, 11 µs
-# in MPEG-TS) never decides; the odd figure lies between the ticks of both clocks.
+# A frame counts as showing this much before its time stamp, so that a stamp that was rounded (to 1 ms in Matroska, 11
+# µs in MPEG-TS) never decides; the odd figure lies between the ticks of both clocks.
 FRAME_GRACE_S = 0.00150556
 
 # A stream whose clock jumps ahead by hours would make ffmpeg hold hours of silence; it fails at this size instead.
@@ -122,6 +122,7 @@ class DecodeRun:
         self._stall_s = stall_s
         self._changed = threading.Condition()
         self._head: bytearray | None = bytearray()
+        self._next_look_bytes = 0
         self._pipes: dict[Medium, TickPipe] = {}
         self._input_closed = False
         self._failure: MediaError | None = None
@@ -234,6 +235,10 @@ class DecodeRun:
     def _open(self, *, final: bool) -> bytes:
         """Start the processes when the head tells the clock; returns the bytes that are to be fed now."""
         assert self._head is not None
+        if len(self._head) < self._next_look_bytes and not final:
+            return b""
+        # Not at every small piece: each look reads all of them.
+        self._next_look_bytes = 2 * len(self._head)
         head = bytes(self._head)
         try:
             clock = read_clock(head, self._container, final=final)
@@ -276,7 +281,9 @@ class DecodeRun:
         place = math.floor(clock.first_sample_refined - self._first_tick_s(clock) * rate + 0.501)
         filters = (
             f"aresample=async=1:min_hard_comp={AUDIO_JUMP_S},asetpts=PTS-({clock.first_sample - place})*SR/{rate},"
-            f"atrim=start_pts=0,aresample={SAMPLE_RATE_HZ}:async=1:min_comp={AUDIO_LATE_S}:first_pts=0"
+            f"atrim=start_pts=0,aresample={SAMPLE_RATE_HZ}:async=1:min_comp={AUDIO_LATE_S}:first_pts=0,"
+            # One write per tick; ffmpeg would make one per packet, 13 times as many.
+            f"asetnsamples={SAMPLES_PER_TICK}:pad=0"
         )
         return ["-vn", "-af", filters, "-ac", "1", "-c:a", "pcm_s16le", "-f", "s16le"]
 

@@ -26,8 +26,10 @@ def demo_picture(events: list[DemoEvent], duration_s: float, seed: int, progress
     times_s = np.asarray(np.arange(round(duration_s * FPS)) / FPS, np.float32)
     action = excitement(events, times_s, "both", "video")
     crowd = excitement(events, times_s, "both", "audio")
-    # Things move along smooth paths; action lets time run faster.
-    paths = np.cumsum(0.25 + 5.0 * action) / FPS
+    # Things move along smooth paths; action lets their time run faster. In calm the camera all but rests: stands that
+    # pass by at any speed differ from look to look as much as action does.
+    camera = np.cumsum(0.015 + 5.0 * action) / FPS
+    players = np.cumsum(0.2 + 5.0 * action) / FPS
     scene = _Scene(rng)
     goals = 0
     for n, time_s in enumerate(times_s):
@@ -37,7 +39,7 @@ def demo_picture(events: list[DemoEvent], duration_s: float, seed: int, progress
         if current is not None and current.kind == "cuts":
             # A cut every half second, among views that hardly move.
             shot = 1 + int((time_s - current.start_s) * 2) % 3
-        frame = scene.draw(float(paths[n]), float(action[n]), float(crowd[n]), shot, n)
+        frame = scene.draw(float(camera[n]), float(players[n]), float(action[n]), float(crowd[n]), shot, n)
         caption = CAPTIONS[current.kind] if current is not None else "CALM"
         _overlay(frame, float(time_s), goals, caption, float(crowd[n]))
         if n % FPS == 0:
@@ -65,7 +67,7 @@ class _Scene:
         self._stadiums = [stadium.copy() for _ in range(7)]
         for y in range(6, self.STANDS_PX, 7):
             for x in range(3, self.WIDE_PX, 6):
-                color = tuple(int(c) for c in rng.integers(40, 190, 3))
+                color = tuple(int(c) for c in rng.integers(60, 150, 3))
                 for variant, image in enumerate(self._stadiums):
                     jump = int(rng.integers(0, 5)) if variant else 0
                     cv2.rectangle(image, (x, y - jump), (x + 3, y + 4 - jump), color, -1)
@@ -77,19 +79,19 @@ class _Scene:
         self._confetti = rng.uniform(0, 1, (150, 2))
         self._colors = rng.integers(80, 256, (150, 3), dtype=np.uint8)
 
-    def draw(self, path: float, action: float, crowd: float, shot: int, n: int) -> Image:
+    def draw(self, camera: float, players: float, action: float, crowd: float, shot: int, n: int) -> Image:
         """One frame.
 
         Args:
-            path: how far everything has moved.
+            camera, players: how far they have moved.
             action, crowd: 0 calm to 1.
             shot: 0 the camera that follows the ball; others are fixed views.
             n: number of the frame.
         """
         # A cheer that is only heard (kind "audio") leaves the picture calm.
         variant = 1 + int(self._rng.integers(0, 6)) if self._rng.uniform() < min(action, crowd) else 0
-        ball_x = self.WIDE_PX * (0.5 + 0.3 * math.sin(path * 1.3))
-        ball_y = 135 + 35 * math.sin(path * 2.9)
+        ball_x = self.WIDE_PX * (0.5 + 0.22 * math.sin(camera * 1.3))
+        ball_y = 135 + 35 * math.sin(players * 2.9)
         left = round(ball_x - WIDTH_PX / 2) if shot == 0 else (40, 290, 160)[shot - 1]
         left = min(max(left, MARGIN_PX), self.WIDE_PX - WIDTH_PX - MARGIN_PX)
         top = MARGIN_PX
@@ -102,7 +104,7 @@ class _Scene:
         elif shot == 3:
             frame = 255 - frame
         for player, (home, rate, phase) in enumerate(zip(self._homes, self._rates, self._phases, strict=True)):
-            x, y = home + (50, 14) * np.sin(path * rate + phase)
+            x, y = home + (50, 14) * np.sin(players * rate + phase)
             self._player(
                 frame, round(x) - left, round(y) - top + MARGIN_PX, (60, 60, 230) if player % 2 else (230, 120, 40)
             )

@@ -191,7 +191,8 @@ class TickPipe:
         stdout = self._process.stdout
         assert stdout is not None
         # The buffered object would copy once more.
-        raw = stdout.raw if isinstance(stdout, io.BufferedReader) else stdout
+        raw = stdout.raw if isinstance(stdout, io.BufferedReader) else None
+        assert isinstance(raw, io.FileIO)
         block = memoryview(b"")
         try:
             while True:
@@ -204,7 +205,7 @@ class TickPipe:
                         self._moved_at = time.monotonic()
                     if not block:
                         self._blocks.append(np.empty(BLOCK_TICKS * self._tick_bytes, np.uint8))
-                        block = memoryview(self._blocks[-1])
+                        block = self._blocks[-1].data
                 count = raw.readinto(block)
                 if not count:
                     return

@@ -1,7 +1,7 @@
-"""Copies packets, undecoded, out of any seekable media file: as a byte stream for `DecodeRun`, or as a file to cut from.
+"""Copies packets, undecoded, out of any seekable media file: as bytes for `DecodeRun`, or as a file to cut from.
 
-A decoder behind a pipe can't read an MP4 whose index lies at its end, nor start in the middle of a file; and a file on a
-web server should be read only where it is needed. So libavformat reads here, through a Python file object, and the
+A decoder behind a pipe can't read an MP4 whose index lies at its end, nor start in the middle of a file; and a file on
+a web server should be read only where it is needed. So libavformat reads here, through a Python file object, and the
 packets of the best audio and the best video stream go on in NUT, which carries nearly any codec with exact time stamps.
 """
 
@@ -108,7 +108,7 @@ class Remuxer:
         while True:
             reach_s += head_s
             self._head += self._copy(reach_s)
-            clock = read_clock(self._head, self.container, final=self._output is None)
+            clock = read_clock(self._head, self.container, final=self._output is None, span_s=0.0)
             if clock is not None:
                 return clock.start_s - zero_s
             head_s *= 2
@@ -168,7 +168,7 @@ class Remuxer:
         self._input: InputContainer = self._opened.enter_context(open_media(self._file))
         audio, video = best_streams(self._input)
         # The first one guides: runs begin with one of its keyframes.
-        self._streams = [stream for stream in (video, audio) if stream is not None]
+        self._streams: list[Stream] = [stream for stream in (video, audio) if stream is not None]
         for stream in self._input.streams:
             stream.discard = Discard.default if stream in self._streams else Discard.all
         start_s = start_of(*self._streams)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from kick_clip_generator.core.errors import MediaError
 from kick_clip_generator.media.probe import best_streams, open_media, start_of
@@ -112,18 +114,18 @@ def _look(
         shown_s=start_s,
         seek_s=start_s - UNINDEXED_LEAD_S,
     )
-    if video is not None and video.index in heard and key_s < end_s:
+    if isinstance(video, VideoStream) and video.index in heard and key_s < end_s:
         found.video = video.index
         found.video_codec = video.codec_context.codec.canonical_name
         found.hdr = video.codec_context.color_trc in HDR_TRANSFERS
         found.shown_s = max(p.begin_s for p in pictures if key_s <= p.begin_s <= start_s + EDGE_S)
         indexed = container.format.name.split(",")[0] in INDEXED_DEMUXERS
         found.seek_s = key_s - (0.0 if indexed else UNINDEXED_LEAD_S)
-    if audio is not None and audio.index in heard:
+    if isinstance(audio, AudioStream) and audio.index in heard:
         found.audio = audio.index
         found.audio_codec = audio.codec_context.codec.canonical_name
         found.channels = min(2, audio.codec_context.layout.nb_channels)
-    if found.seek_s <= origin_s:
+    if found.seek_s <= max(origin_s, 0.0):
         found.seek_s = math.nan
     return found
 

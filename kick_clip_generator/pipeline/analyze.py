@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 
 from kick_clip_generator.core.errors import SourceError
@@ -119,7 +118,7 @@ def analyze(
         last_tick = timeline.first_tick
         with (
             workspace(settings.temp_dir) as folder,
-            closing(open_reader(source, source.cheapest, settings, cancel)) as reader,
+            open_reader(source, source.cheapest, settings, cancel) as reader,
         ):
             options = DecodeOptions(str(ffmpeg_path(settings.ffmpeg_path)), settings.frame_rate_hz, folder)
             for result in measure(reader, todo, options=options, cancel=cancel):

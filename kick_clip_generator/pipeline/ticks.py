@@ -7,6 +7,7 @@ so that one worker or five give the same bits.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
 import math
@@ -25,6 +26,7 @@ from kick_clip_generator.core.records import Window
 from kick_clip_generator.core.timeline import FloatArray, Timeline, first_tick_at, tick_containing
 from kick_clip_generator.features.extract import FeatureExtractor
 from kick_clip_generator.features.registry import AUDIO_NAMES, NAMES
+from kick_clip_generator.library.records import WindowStatus
 from kick_clip_generator.media.decode import DecodeRun
 from kick_clip_generator.sources.reader import Reader
 
@@ -35,6 +37,9 @@ WINDOWS_PER_BATCH = 20
 
 # A medium may end a tick or two before the other; less than that missing is still a complete window.
 TICKS_LOST_AT_THE_END = 2
+
+# Decoders give their last half tick only when they see what comes after it.
+TAIL_S = 0.5
 
 FEED_BYTES = 1 << 20
 
@@ -55,7 +60,7 @@ class WindowResult:
     """
 
     window: Window
-    status: str
+    status: WindowStatus
     first_tick: int
     rows: FloatArray
     detail: dict[str, Any] = field(default_factory=dict)
@@ -218,7 +223,7 @@ def _judged(
         log.warning("Window %d is incomplete: %s", window.n, failure)
         detail["error"] = str(failure)
     if not any(ticks_known.values()):
-        status = "failed" if len(rows) else "done"
+        status: WindowStatus = "failed" if len(rows) else "done"
     elif failure is not None or min(ticks_known.values()) < len(rows) - TICKS_LOST_AT_THE_END:
         status = "partial"
     else:
@@ -268,10 +273,11 @@ class _Feeder:
                     return
                 chunk = self._temp_dir / f"window_{window.n:05d}.chunk"
                 try:
-                    fetched = self._reader.fetch(window, chunk)
+                    fetched = self._reader.fetch(self._with_tail(window), chunk)
                     self._bytes[window.n] = fetched
-                    self._pour(chunk)
                 finally:
+                    # A fetch that fails midway leaves what came before.
+                    self._pour(chunk)
                     chunk.unlink(missing_ok=True)
                 if not fetched and math.isnan(self._reader.info.duration_s):
                     self._ended_at = window.n
@@ -280,6 +286,13 @@ class _Feeder:
             self._failure = (window.n, error)
         finally:
             self._close()
+
+    def _with_tail(self, window: Window) -> Window:
+        """The run's last window reaches into the next one; the others get the next one anyway."""
+        reach_s = window.end_s + TAIL_S
+        if window is not self._windows[-1] or any(window.end_s <= at_s <= reach_s for at_s in self._reader.breaks_s):
+            return window
+        return dataclasses.replace(window, end_s=reach_s)
 
     def _pour(self, chunk: Path) -> None:
         if not chunk.exists():

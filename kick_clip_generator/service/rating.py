@@ -46,8 +46,10 @@ def rate(library: Library, settings: Settings, clip_id: int, stars: int | None) 
     totals = library.rate(clip_id, stars, clip.model_version)
     if stars is None:
         return RateOutcome(totals.total, "Skipped.")
-    if totals.total < settings.min_training_samples:
-        return RateOutcome(totals.total, f"Not enough ratings yet: {totals.total} of {settings.min_training_samples}.")
+    # A clip that is rated again is still one label.
+    rated = library.rating_counts().rated_clips
+    if rated < settings.min_training_samples:
+        return RateOutcome(totals.total, f"Not enough ratings yet: {rated} of {settings.min_training_samples}.")
     if totals.since_last_model < settings.retrain_every:
         left = settings.retrain_every - totals.since_last_model
         return RateOutcome(totals.total, f"{totals.total} ratings; the models are trained again after {left} more.")

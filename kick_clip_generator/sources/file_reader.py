@@ -28,7 +28,8 @@ class FileReader:
     """A local file.
 
     Raises:
-        SourceError: when it cannot be opened any more, or holds no media.
+        SourceError: when it cannot be opened any more.
+        MediaError: when it holds no media any more.
     """
 
     breaks_s: tuple[float, ...] = ()
@@ -84,6 +85,7 @@ class HttpReader:
 
     Raises:
         SourceError: when the server cannot be reached or does not do that any more.
+        MediaError: when the file holds no media any more.
     """
 
     breaks_s: tuple[float, ...] = ()

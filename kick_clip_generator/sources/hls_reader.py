@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import dataclasses
 import io
 import logging
@@ -59,15 +60,15 @@ class HlsReader:
         self._stretch = 0
         self._fresh = True
         self._stretch_clocks_s: dict[int, float] = {}
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._client.close)
             self._playlist = load_playlist(self._client, rendition.url)
             self._segments = self._playlist.segments
-            self._fetcher = SegmentFetcher(self._client, self._segments, settings.max_workers, cancel)
             self.breaks_s = self._playlist.breaks_s
+            self._fetcher = SegmentFetcher(self._client, self._segments, settings.max_workers, cancel)
+            undo.callback(self._fetcher.close)
             self.container, self.info = self._look()
-        except BaseException:
-            self._client.close()
-            raise
+            undo.pop_all()
 
     def start(self, window: Window) -> float:
         with self._busy:

@@ -27,10 +27,9 @@ def rated(event: gr.EventData) -> tuple[int, int | None]:
     """
     data = event._data if isinstance(event._data, dict) else {}
     clip_id, stars = data.get("clip"), data.get("stars")
-    whole = isinstance(clip_id, int) and not isinstance(clip_id, bool) and 0 < clip_id <= LARGEST_ID
-    if not whole or not (stars is None or (isinstance(stars, int) and not isinstance(stars, bool))):
-        raise InputError("This rating could not be read; reload the page and try again.")
-    return clip_id, stars
+    if type(clip_id) is int and 0 < clip_id <= LARGEST_ID and (stars is None or type(stars) is int):
+        return clip_id, stars
+    raise InputError("This rating could not be read; reload the page and try again.")
 
 
 def store(library: Library, settings: Settings, event: gr.EventData) -> tuple[Html, bool]:

@@ -28,7 +28,7 @@ def tile(clip: Clip, *, place: str, rank: int | None = None, extra: Html | None 
           <div class="about">
             <h3><bdi>{title}</bdi></h3>
             <p class="facts"><span class="badge {kind}">{kind_words}</span>
-              <span>Score <strong>{score}</strong></span><span>{moment}</span><span>{length} s</span></p>
+              <span>Score <strong>{score}</strong></span><span>{moment} · {length} s</span></p>
             {reasons}
             <div class="actions">{stars}<span class="buttons">{extra}{download}</span></div>
           </div>
@@ -83,7 +83,8 @@ def _media(clip: Clip) -> Html:
     # A row names the file; its path never reaches the page. preload="metadata" shows the first picture for some KB.
     element = "audio" if clip.path.suffix.lower() == ".m4a" else "video"
     return markup(
-        '<{element} controls playsinline preload="metadata" src="/api/clips/{id}/video" aria-label="{name}"></{element}>',
+        '<{element} controls playsinline preload="metadata" src="/api/clips/{id}/video" aria-label="{name}">'
+        "</{element}>",
         element=element,
         id=clip.id,
         name=clip.name,

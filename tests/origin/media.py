@@ -80,7 +80,20 @@ def _cut(folder: Path, source: Path, container: str, stem: str, segment_s: float
         kind = ["-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", f"{stem}_init.mp4"]
     ffmpeg(
         *("-i", source, *filters, *_x264(), "-force_key_frames", f"expr:gte(t,n_forced*{segment_s})"),
-        *("-c:a", "aac", "-aac_pns", "0", "-b:a", "64k", "-f", "hls", "-hls_time", str(segment_s), "-hls_playlist_type", "vod"),
+        *(
+            "-c:a",
+            "aac",
+            "-aac_pns",
+            "0",
+            "-b:a",
+            "64k",
+            "-f",
+            "hls",
+            "-hls_time",
+            str(segment_s),
+            "-hls_playlist_type",
+            "vod",
+        ),
         *(*kind, "-hls_segment_filename", folder / f"{stem}_%03d.{suffix}", folder / f"{stem}.m3u8"),
     )
 

@@ -75,7 +75,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("updated_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source")),
-        sa.UniqueConstraint("url", name=op.f("uq_source_url")),
+        sa.UniqueConstraint("url", "fingerprint", name=op.f("uq_source_url_fingerprint")),
         sqlite_autoincrement=True,
     )
     op.create_table(

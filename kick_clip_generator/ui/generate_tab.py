@@ -1,0 +1,138 @@
+"""Generate Clips: a link in, ranked clips out, with live progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from kick_clip_generator.core.errors import ClipGeneratorError
+from kick_clip_generator.core.progress import Progress, silent
+from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.library.library import Library
+from kick_clip_generator.service.demo import demo_source
+from kick_clip_generator.service.runs import Run, Runs
+from kick_clip_generator.ui import ratings
+from kick_clip_generator.ui.block import html_block, message_block
+from kick_clip_generator.ui.form import CUT_CHOICES, KIND_CHOICES, LONGEST_URL, Form
+from kick_clip_generator.ui.html import Html
+from kick_clip_generator.ui.run_view import WELCOME, progress_panel, results, status
+from kick_clip_generator.ui.stars import STARS_JS
+from kick_clip_generator.ui.words import box
+
+POLL_EVERY_S = 0.7
+# Kept in the browser, so that a reload or a closed lid finds the run again.
+STORAGE_KEY = "kick-clip-generator-run"
+# The page's own events: no public API, no veil over what is being read.
+OWN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+def build_generate_tab(page: gr.Blocks, library: Library, settings: Settings, runs: Runs) -> None:
+    """Lay out the tab inside the `gr.Tab` that is open, and wire it."""
+    run_id = gr.BrowserState("", storage_key=STORAGE_KEY)
+    timer = gr.Timer(POLL_EVERY_S, active=False)
+    fields, buttons = _form(settings)
+    start, stop, demo = buttons
+    panel = html_block(WELCOME, name="run")
+    message = message_block()
+    shown = html_block(script=STARS_JS, name="results")
+
+    def view(run: Run | None, *, everything: bool) -> dict[Any, Any]:
+        if run is None:
+            return {timer: gr.Timer(active=False)}
+        working = not run.ended
+        update: dict[Any, Any] = {panel: status(run)}
+        if everything or not working:
+            update |= {
+                timer: gr.Timer(active=working),
+                shown: results(library, run),
+                start: gr.Button(interactive=not working),
+                demo: gr.Button(interactive=not working),
+                stop: gr.Button(interactive=working),
+            }
+        return update
+
+    def begin(form: Form, url: str | None = None) -> dict[Any, Any]:
+        run = runs.start(form.request(settings, url))
+        return {run_id: run.id, message: Html(""), **view(run, everything=True)}
+
+    def refused(error: ClipGeneratorError) -> dict[Any, Any]:
+        return {
+            panel: box("error", str(error)),
+            start: gr.Button(interactive=True),
+            demo: gr.Button(interactive=True),
+        }
+
+    def on_start(*values: Any) -> dict[Any, Any]:
+        try:
+            return begin(Form(*values))
+        except ClipGeneratorError as error:
+            return refused(error)
+
+    def on_demo(*values: Any) -> Iterator[dict[Any, Any]]:
+        form = Form(*values)
+        try:
+            form.request(settings, "demo")  # a wrong number is told before the demo is made
+            yield {
+                panel: progress_panel(Progress("demo")),
+                start: gr.Button(interactive=False),
+                demo: gr.Button(interactive=False),
+            }
+            path = str(demo_source(settings, silent))
+            yield {fields[0]: path, **begin(form, path)}
+        except ClipGeneratorError as error:
+            yield refused(error)
+
+    def on_stop(known: Any) -> dict[Any, Any]:
+        run = runs.find(str(known))
+        if run is None:
+            return {panel: box("note", "Nothing is running.")}
+        run.cancel.cancel()
+        return view(run, everything=False)
+
+    def on_tick(known: Any) -> dict[Any, Any]:
+        return view(runs.find(str(known)), everything=False)
+
+    def on_load(known: Any) -> dict[Any, Any]:
+        return view(runs.find(str(known)), everything=True)
+
+    def on_rate(event: gr.EventData) -> Html:
+        return ratings.store(library, settings, event)[0]
+
+    live = [panel, shown, timer, start, demo, stop]
+    begun = [run_id, message, *live]
+    for begins in (start.click, fields[0].submit):
+        begins(on_start, fields, begun, **OWN)
+    demo.click(on_demo, fields, [fields[0], *begun], **OWN)
+    stop.click(on_stop, [run_id], live, **OWN)
+    timer.tick(on_tick, [run_id], live, **OWN)
+    page.load(on_load, [run_id], live, **OWN)
+    shown.rate(on_rate, None, message, **OWN, **ratings.ONE_AT_A_TIME)
+
+
+def _form(settings: Settings) -> tuple[list[Any], tuple[gr.Button, gr.Button, gr.Button]]:
+    """The fields in the order of `Form`, and the buttons start, stop and demo."""
+    url = gr.Textbox(
+        label="Stream link or file",
+        placeholder="https://…/playlist.m3u8, https://…/video.mp4 or a file on this computer",
+        max_lines=1,
+        max_length=LONGEST_URL,
+        elem_id="url",
+    )
+    with gr.Row(elem_classes="buttons-row"):
+        start = gr.Button("Generate clips", variant="primary", elem_id="start", min_width=130)
+        stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="stop", min_width=130)
+        demo = gr.Button("Try the demo stream", elem_id="demo", min_width=130)
+    duration = "auto" if settings.clip_duration is None else f"{settings.clip_duration:g}"
+    with gr.Accordion("Options", open=False, elem_id="options"), gr.Row(elem_classes="options"):
+        kinds = gr.Radio(KIND_CHOICES, value="both", label="What to look for")
+        cut = gr.Radio(CUT_CHOICES, value=settings.cut, label="How clips are cut")
+        clip_duration = gr.Textbox(duration, label="Clip length", info="Seconds, or auto", max_lines=1, max_length=20)
+        min_gap = gr.Number(settings.min_gap, label="Least gap", info="Seconds between two highlights of a kind")
+        max_audio = gr.Number(settings.top_n_highlights, label="Most sound clips", info="1 to 25")
+        max_video = gr.Number(settings.top_n_highlights, label="Most picture clips", info="1 to 25")
+        start_minute = gr.Number(None, label="Start minute", info="Empty: from the beginning", elem_id="start-minute")
+        end_minute = gr.Number(None, label="End minute", info="Empty: to the end", elem_id="end-minute")
+    fields = [url, kinds, clip_duration, min_gap, max_audio, max_video, start_minute, end_minute, cut]
+    return fields, (start, stop, demo)

@@ -14,12 +14,14 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from bench.machine import cpu_s, resident_mib
+from kick_clip_generator.core.memory import use_one_arena
 from kick_clip_generator.core.progress import Progress
 from kick_clip_generator.generator import KickClipGenerator
 
 
 def analyze_once(url: str) -> None:
     """Analyse `url` with the settings of the environment."""
+    use_one_arena()  # as the command line does
     # Otherwise loaded when the library is opened (12 MiB); it is part of what the imports take.
     importlib.import_module("alembic.command")
     imported_cpu_s, imported_mib = cpu_s(), resident_mib()

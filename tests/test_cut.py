@@ -181,15 +181,23 @@ def test_clip_ends_where_the_source_ends(make: Make, ffmpeg: str, tmp_path: Path
     check_clip(target, duration_s=result.duration_s, has_video=True, has_audio=True, tolerance_s=0.1)
 
 
+def test_clip_starts_where_the_source_starts(make: Make, ffmpeg: str, tmp_path: Path) -> None:
+    for name, options in (("index.mp4", H264), ("sound-flac.mkv", ("-c:a", "flac"))):
+        target = tmp_path / "clip.part"
+        result = cut(ffmpeg, make(name, *options, video=options is H264), target, start_s=-1.0, duration_s=3.0)
+        assert (result.start_s, result.duration_s) == pytest.approx((0.0, 2.0), abs=0.01)
+        assert click_times(target)[0] == pytest.approx(0.0, abs=0.01)
+
+
 def test_start_after_the_end_is_refused(make: Make, ffmpeg: str, tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"no media at 11\.0 s"):
         cut(ffmpeg, make("index.mp4", *H264), tmp_path / "clip.part", start_s=11.0, duration_s=2.0)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("start_s", "duration_s"), [(-1.0, 2.0), (math.nan, 2.0), (0.0, 0.0), (0.0, math.inf)])
+@pytest.mark.parametrize(("start_s", "duration_s"), [(-3.0, 2.0), (math.nan, 2.0), (0.0, 0.0), (0.0, math.inf)])
 def test_senseless_times_are_refused(ffmpeg: str, tmp_path: Path, start_s: float, duration_s: float) -> None:
-    with pytest.raises(ValueError, match="expected a start"):
+    with pytest.raises(ValueError, match="expected a finite start"):
         cut(ffmpeg, tmp_path / "x", tmp_path / "y", start_s=start_s, duration_s=duration_s)
 
 

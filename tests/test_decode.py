@@ -271,23 +271,25 @@ def test_bytes_that_are_no_media_are_an_error(data: bytes) -> None:
             run.read(1)
 
 
+@pytest.mark.slow
 def test_an_unread_run_makes_its_feeder_wait_and_not_the_watchdog_bark(stream: list[bytes], tmp_path: Path) -> None:
     ffmpeg(*slow_video(200), "-g", "8", "-f", "mpegts", "-muxrate", "200k", tmp_path / "long.ts")
     data = (tmp_path / "long.ts").read_bytes()
     pieces = [data[at : at + 300_000] for at in range(0, len(data), 300_000)]
-    with DecodeRun(FFMPEG, container="mpegts", offset_s=0, first_tick=0, stall_s=0.4) as run:
+    with DecodeRun(FFMPEG, container="mpegts", offset_s=0, first_tick=0, stall_s=2) as run:
         with feeding(run, pieces) as raised:
-            time.sleep(1.2)
+            time.sleep(4)
             frames = sum(len(block.frames) for block in blocks_of(run, 60))
         assert not raised
     assert frames == pytest.approx(800, abs=2)
 
 
+@pytest.mark.slow
 def test_a_stream_that_pauses_is_waited_for(stream: list[bytes], whole: tuple[np.ndarray, np.ndarray]) -> None:
-    with DecodeRun(FFMPEG, container="mpegts", offset_s=0, first_tick=0, stall_s=0.3) as run:
+    with DecodeRun(FFMPEG, container="mpegts", offset_s=0, first_tick=0, stall_s=2) as run:
         run.feed(b"".join(stream[:4]))
         first = run.read(8)
-        waiting = threading.Timer(1.0, lambda: (run.feed(b"".join(stream[4:])), run.close_input()))
+        waiting = threading.Timer(4.0, lambda: (run.feed(b"".join(stream[4:])), run.close_input()))
         waiting.start()
         second = run.read(12)
         waiting.join()
@@ -317,9 +319,12 @@ def assert_gone(folder: Path) -> None:
     ],
 )
 def test_an_ffmpeg_that_hangs_or_dies_ends_the_run(stream: list[bytes], tmp_path: Path, text: str, words: str) -> None:
-    with DecodeRun(script(tmp_path, text), container="mpegts", offset_s=0, first_tick=0, stall_s=0.3) as run:
-        with feeding(run, stream), pytest.raises(MediaError, match=words):
-            run.read(10)
+    with (
+        DecodeRun(script(tmp_path, text), container="mpegts", offset_s=0, first_tick=0, stall_s=0.3) as run,
+        feeding(run, stream),
+        pytest.raises(MediaError, match=words),
+    ):
+        run.read(10)
     assert_gone(tmp_path)
 
 

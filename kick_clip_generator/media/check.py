@@ -13,8 +13,8 @@ from kick_clip_generator.media.probe import best_streams, open_media
 SYNC_S = 0.1
 """Video and audio must start this close to 0, and so to each other."""
 
-# Any error counts, where a player would show gray blocks. Without deblocking, which changes no outcome, a 1080p clip is
-# checked in about 0.7 of the time.
+# Any error counts, where a player would show gray blocks. Deblocking is left out, which finds the same errors in 0.8 of
+# the time (1080p, 20 s: 4.8 CPU-s for 5.9).
 DECODER_OPTIONS = {"err_detect": "explode", "skip_loop_filter": "all"}
 
 

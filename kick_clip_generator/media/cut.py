@@ -65,7 +65,7 @@ def cut(
         ffmpeg: the binary, see `ffmpeg_path`.
         source: a local media file.
         target: written whatever its suffix (`.part`); removed when anything goes wrong.
-        start_s: relative to the container's start time.
+        start_s: relative to the container's start time; what lies before it is left out.
         has_video, has_audio: what to take from the source.
         stall_s, cancel: as in `run_ffmpeg`.
 
@@ -74,9 +74,9 @@ def cut(
         Cancelled: when the token is up.
         ValueError: when the times make no stretch.
     """
-    if not (math.isfinite(start_s) and math.isfinite(duration_s) and start_s >= 0 and duration_s > 0):
-        raise ValueError(f"expected a start >= 0 and a duration > 0, got {start_s} and {duration_s}")
-    found = survey(source, start_s, start_s + duration_s, has_video=has_video, has_audio=has_audio)
+    if not (math.isfinite(start_s) and math.isfinite(duration_s) and duration_s > 0 and start_s + duration_s > 0):
+        raise ValueError(f"expected a finite start and a duration that reach past 0, got {start_s} and {duration_s}")
+    found = survey(source, max(0.0, start_s), start_s + duration_s, has_video=has_video, has_audio=has_audio)
     note = _why_not_copied(found) if mode == "copy" else ""
     copied = mode == "copy" and not note
     if copied:

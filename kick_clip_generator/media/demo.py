@@ -56,7 +56,8 @@ def make_demo(
     target = folder / f"demo-{VERSION}-{duration_s:g}s-{seed}.mp4"
     if _intact(target, duration_s):
         return target
-    part, sound = target.with_suffix(".mp4.part"), target.with_suffix(".pcm.part")
+    # Two programs may make it at the same time; the last one's stays.
+    part, sound = (folder / f"{target.name}.{os.getpid()}.{kind}.part" for kind in ("mp4", "pcm"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with sound.open("wb") as file:

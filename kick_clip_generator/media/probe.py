@@ -168,5 +168,7 @@ def describe(container: InputContainer) -> MediaInfo:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, EOFError):
+        return "it is empty, or was cut off"
     text = getattr(error, "strerror", None) or str(error)
     return str(text).rstrip(".").lower() or type(error).__name__

@@ -19,6 +19,7 @@ from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.highlights.detect import DetectionConfig
 from kick_clip_generator.jobs.inline import analyze_inline
 from kick_clip_generator.library.library import Library
+from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.analyze import Analysis, analyzed_span
 from kick_clip_generator.pipeline.clips import ClipFile, clips_folder, cut_clips
 from kick_clip_generator.service.models import active_model
@@ -152,9 +153,10 @@ def generate_highlights(
     token = cancel or CancelToken()
     progress(Progress("resolve"))
     source = resolve(request.url, settings)
+    span, notes = analyzed_span(source, request.span, settings)
+    ffmpeg_path(settings.ffmpeg_path)  # a program that is missing must not show after an hour of work
     folder = clips_folder(source, settings, request.output) if request.make_clips else None
     source_id = library.record_source(source)
-    span, notes = analyzed_span(source, request.span, settings)
     model = active_model(library, settings)
     job_id, analysis = analyze_inline(
         library,

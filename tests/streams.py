@@ -33,7 +33,18 @@ def make_stream(
     sound = target.with_suffix(".wav")
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-loglevel", "error", "-y"]
     if video:
-        command += ["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH_PX}x{HEIGHT_PX}", "-r", str(FPS), "-i", "pipe:0"]
+        command += [
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "gray",
+            "-s",
+            f"{WIDTH_PX}x{HEIGHT_PX}",
+            "-r",
+            str(FPS),
+            "-i",
+            "pipe:0",
+        ]
     if audio:
         _write_sound(sound, duration_s, events, rng)
         command += ["-i", str(sound)]
@@ -49,7 +60,9 @@ def make_stream(
 
 
 def _inside(times_s: np.ndarray, events: Sequence[Event]) -> np.ndarray:
-    return np.any([(times_s >= start) & (times_s < end) for start, end in events] or [np.zeros_like(times_s, bool)], axis=0)
+    return np.any(
+        [(times_s >= start) & (times_s < end) for start, end in events] or [np.zeros_like(times_s, bool)], axis=0
+    )
 
 
 def _write_sound(path: Path, duration_s: float, events: Sequence[Event], rng: np.random.Generator) -> None:

@@ -192,11 +192,15 @@ def test_lost_windows_are_told_and_tried_again(origin: Origin, library: Library,
     assert again.analysis.windows["done"] == 5
 
 
-def test_a_silent_black_stream_yields_nothing_and_says_why(library: Library, settings: Settings, tmp_path: Path) -> None:
+def test_a_silent_black_stream_yields_nothing_and_says_why(
+    library: Library, settings: Settings, tmp_path: Path
+) -> None:
     from tests.origin.media import ffmpeg
 
     dark = tmp_path / "dark.mp4"
-    ffmpeg("-f", "lavfi", "-i", "color=black:s=160x90:r=10:d=60", "-f", "lavfi", "-i", "anullsrc=d=60", "-shortest", dark)
+    ffmpeg(
+        "-f", "lavfi", "-i", "color=black:s=160x90:r=10:d=60", "-f", "lavfi", "-i", "anullsrc=d=60", "-shortest", dark
+    )
     result = generate(dark, library, settings)
     assert result.detection.merged == () and not result.clips
     assert [note for note in result.notes if note.startswith("No audio highlight")]
@@ -253,8 +257,15 @@ def test_one_clip_per_moment() -> None:
         span = Span(start_s, start_s + 10)
         return Highlight(kind=kind, score=score, peak_s=start_s + 5, event=span, clip=span)  # type: ignore[arg-type]
 
-    audio, video = (found("audio", 10, 0.8), found("audio", 50, 0.5)), (found("video", 12, 0.9), found("video", 90, 0.4))
+    audio, video = (
+        (found("audio", 10, 0.8), found("audio", 50, 0.5)),
+        (found("video", 12, 0.9), found("video", 90, 0.4)),
+    )
     merged = (found("both", 12, 0.95), audio[1], video[1])
     planned = plan_clips(Detection(audio, video, merged), "both")
-    assert [plan.stem for plan in planned] == ["video_highlight_1_video", "audio_highlight_1_audio", "video_highlight_2_video"]
+    assert [plan.stem for plan in planned] == [
+        "video_highlight_1_video",
+        "audio_highlight_1_audio",
+        "video_highlight_2_video",
+    ]
     assert [plan.highlight for plan in plan_clips(Detection(audio, video, merged), "audio")] == list(audio)

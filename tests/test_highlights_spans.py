@@ -46,7 +46,7 @@ def test_a_step_that_stays_is_less_than_a_burst() -> None:
     burst[300:320] = 1.0
     step[300:] = 1.0
     assert (
-        find_events(burst, count=1, min_gap_s=0)[0].response > 1.3 * find_events(step, count=1, min_gap_s=0)[0].response
+        find_events(burst, count=1, min_gap_s=0)[0].response > 1.2 * find_events(step, count=1, min_gap_s=0)[0].response
     )
 
 

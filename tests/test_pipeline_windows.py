@@ -12,7 +12,7 @@ from kick_clip_generator.core.errors import Cancelled, LibraryError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.records import Source, plan_windows
 from kick_clip_generator.core.settings import Settings
-from kick_clip_generator.core.timeline import Timeline, first_tick_at, tick_containing
+from kick_clip_generator.core.timeline import Timeline, tick_containing
 from kick_clip_generator.features.registry import AUDIO_NAMES, NAMES, VIDEO_NAMES
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.ticks import DecodeOptions, WindowResult, measure
@@ -147,9 +147,7 @@ def test_cancel_ends_between_windows(origin: Origin, settings: Settings, tmp_pat
     seen = 0
     with open_reader(source, source.cheapest, settings, cancel) as reader, pytest.raises(Cancelled):
         options = DecodeOptions(ffmpeg_path(None), 4.0, tmp_path)
-        for _ in measure(
-            reader, plan_windows(0, DURATION_S, length_s=30, overlap_s=5), options=options, cancel=cancel
-        ):
+        for _ in measure(reader, plan_windows(0, DURATION_S, length_s=30, overlap_s=5), options=options, cancel=cancel):
             seen += 1
             cancel.cancel()
     assert seen == 1

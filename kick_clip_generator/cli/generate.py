@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kick_clip_generator.cli.arguments import LONGEST_STREAM_MIN, number, seconds_or_auto, setting
 from kick_clip_generator.core.errors import InputError
+from kick_clip_generator.core.records import CutMode
 from kick_clip_generator.core.settings import Settings
 
 HELP = "find highlights and cut clips"
@@ -70,7 +71,7 @@ def generate(
     settings: Settings,
     *,
     make_clips: bool,
-    cut: str | None = None,
+    cut: CutMode | None = None,
     output: Path | None = None,
 ) -> int:
     """Run the use case with a progress bar and print what it found."""

@@ -14,8 +14,8 @@ class Progress:
     """Where a run stands.
 
     Attributes:
-        step: "resolve", "analyze", "clips" or "done".
-        done: units finished (windows while analysing, clips while cutting).
+        step: "demo", "resolve", "analyze", "clips" or "done".
+        done: units finished (seconds of the demo, windows while analysing, clips while cutting).
         total: units in all; 0 when not known.
         stream_s: seconds of the stream analysed so far.
         speed: stream seconds per wall second; NaN when not known.

@@ -31,14 +31,28 @@ class Settings(BaseSettings):
 
     # Reading the stream
     chunk_duration: float = Field(30.0, ge=5, le=600, description="Length of an analysis window, in seconds.")
-    chunk_overlap: float = Field(5.0, ge=5, le=60, description="Overlap of two windows, in seconds; it is the lead-in that decoder and features need.")
-    max_stream_duration: float = Field(36000.0, ge=1, le=360000, description="Analyse at most this much of a stream, in seconds.")
-    frame_skip: int = Field(15, ge=1, le=30, description="Look at one of this many frames of a 60 fps clock: 15 is 4 frames a second. One of 1, 2, 3, 5, 6, 10, 15, 30.")
+    chunk_overlap: float = Field(
+        5.0,
+        ge=5,
+        le=60,
+        description="Overlap of two windows, in seconds; it is the lead-in that decoder and features need.",
+    )
+    max_stream_duration: float = Field(
+        36000.0, ge=1, le=360000, description="Analyse at most this much of a stream, in seconds."
+    )
+    frame_skip: int = Field(
+        15,
+        ge=1,
+        le=30,
+        description="Look at one of this many frames of a 60 fps clock: 15 is 4 frames a second. One of 1, 2, 3, 5, 6, 10, 15, 30.",
+    )
     max_workers: int = Field(2, ge=1, le=64, description="Threads that fetch or cut at the same time.")
 
     # Network
     max_retries: int = Field(5, ge=0, le=20, description="How often a failed request is tried again.")
-    backoff_factor: float = Field(2.0, ge=1, le=10, description="Each wait before a retry is this many times the one before.")
+    backoff_factor: float = Field(
+        2.0, ge=1, le=10, description="Each wait before a retry is this many times the one before."
+    )
     request_timeout: float = Field(15.0, ge=0.1, le=300, description="Seconds a request may wait for the next byte.")
     user_agents: Words = Field(
         (
@@ -49,17 +63,26 @@ class Settings(BaseSettings):
         min_length=1,
         description="User agents to rotate through when a server refuses; in the environment separated by |.",
     )
-    allowed_private_hosts: Words = Field((), description="Host names or addresses on the local network that may be read, separated by commas. Empty: none.")
+    allowed_private_hosts: Words = Field(
+        (),
+        description="Host names or addresses on the local network that may be read, separated by commas. Empty: none.",
+    )
 
     # Highlights
-    clip_duration: float | None = Field(None, ge=1, le=600, description="Fixed length of clips in seconds; empty or auto: ends are chosen.")
+    clip_duration: float | None = Field(
+        None, ge=1, le=600, description="Fixed length of clips in seconds; empty or auto: ends are chosen."
+    )
     min_clip_seconds: float = Field(5.0, ge=1, le=600, description="Shortest clip when ends are chosen, in seconds.")
     max_clip_seconds: float = Field(60.0, ge=1, le=600, description="Longest clip when ends are chosen, in seconds.")
-    min_gap: float = Field(10.0, ge=0, le=3600, description="Least distance between the peaks of two highlights of a kind, in seconds.")
+    min_gap: float = Field(
+        10.0, ge=0, le=3600, description="Least distance between the peaks of two highlights of a kind, in seconds."
+    )
     top_n_highlights: int = Field(10, ge=1, le=25, description="Clips per kind unless a flag says otherwise.")
     min_audio_score: float = Field(0.2, ge=0, le=1, description="Audio highlights below this score are not shown.")
     min_video_score: float = Field(0.2, ge=0, le=1, description="Video highlights below this score are not shown.")
-    heuristic_weight: float = Field(0.6, ge=0, le=1, description="Share of the heuristic score once a model is trained.")
+    heuristic_weight: float = Field(
+        0.6, ge=0, le=1, description="Share of the heuristic score once a model is trained."
+    )
     ml_weight: float = Field(0.4, ge=0, le=1, description="Share of the learned score once a model is trained.")
 
     # Learning
@@ -69,7 +92,9 @@ class Settings(BaseSettings):
     min_training_samples: int = Field(10, ge=2, le=100000, description="No model below this many ratings.")
 
     # Clips
-    cut: Literal["copy", "exact"] = Field("exact", description="How clips are cut: copy (fast, starts at a keyframe) or exact (re-encoded).")
+    cut: Literal["copy", "exact"] = Field(
+        "exact", description="How clips are cut: copy (fast, starts at a keyframe) or exact (re-encoded)."
+    )
 
     # Folders and programs
     output_dir: Path = Field(Path("output_clips"), description="Where clips go.")
@@ -84,7 +109,9 @@ class Settings(BaseSettings):
     # Programs
     host: str = Field("127.0.0.1", description="Address the web UI listens on.")
     port: int = Field(7860, ge=1, le=65535, description="Port of the web UI.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much goes to the log files.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="How much goes to the log files."
+    )
 
     @field_validator("user_agents", mode="before")
     @classmethod
@@ -94,7 +121,11 @@ class Settings(BaseSettings):
     @field_validator("allowed_private_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: Any) -> Any:
-        return tuple(part.strip().lower() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return (
+            tuple(part.strip().lower() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
 
     @field_validator("clip_duration", mode="before")
     @classmethod
@@ -184,6 +215,8 @@ def _limits(name: str) -> str:
     field = Settings.model_fields.get(name)
     if field is None:
         return ""
-    low = next((getattr(m, "ge", getattr(m, "gt", None)) for m in field.metadata if hasattr(m, "ge") or hasattr(m, "gt")), None)
+    low = next(
+        (getattr(m, "ge", getattr(m, "gt", None)) for m in field.metadata if hasattr(m, "ge") or hasattr(m, "gt")), None
+    )
     high = next((m.le for m in field.metadata if hasattr(m, "le")), None)
     return f" (allowed: {low:g} to {high:g})" if low is not None and high is not None else ""

@@ -14,8 +14,7 @@ from kick_clip_generator.highlights.signals import SIGNALS, Medium, checked_weig
 LEVEL_SIGNALS = ("rms_db", "rms")
 
 # What a sound is like counts only while there is more sound than usual: without this, the small spectral drifts of a
-# calm stream and its silences score like cheers (mean AP 0.77 instead of 0.79 on the development streams, and 0.38
-# instead of 0.61 on the calmest). At one σ of loudness it counts by 98 %.
+# calm stream and its silences score like cheers (on the development streams mean AP 0.775 without, 0.837 with). At one σ of loudness it counts by 98 %.
 HEARD_STEEPNESS = 4.0
 
 
@@ -43,7 +42,7 @@ class Evidence:
         share = np.abs(self.weights)
         present = known @ share
         scale = np.divide(share.sum(), present, out=np.zeros(len(self.z)), where=present > 0)
-        return np.where(known, self.z * self.weights, 0.0) * scale[:, None]
+        return np.asarray(np.where(known, self.z * self.weights, 0.0) * scale[:, None])
 
 
 def measure_evidence(timeline: Timeline, weights: Mapping[str, float], medium: Medium) -> Evidence:

@@ -43,7 +43,7 @@ def demo_picture(events: list[DemoEvent], duration_s: float, seed: int, progress
         caption = CAPTIONS[current.kind] if current is not None else "CALM"
         _overlay(frame, float(time_s), goals, caption, float(crowd[n]))
         if n % FPS == 0:
-            progress(Progress("resolve", n // FPS, math.ceil(duration_s), message="Making the demo stream"))
+            progress(Progress("demo", n // FPS, math.ceil(duration_s)))
         yield frame.tobytes()
 
 

@@ -42,7 +42,7 @@ EARLY_S = 30.0
 AUDIO_EARLY_S = 3.0
 
 # Where a seek lands too late it is tried so much earlier: formats without an index seek by guess.
-STEPS_BACK_S = (0.0, 5.0, 20.0, 80.0)
+STEPS_BACK_S = (0.0, 2.5, 5.0, 10.0, 30.0, 90.0)
 
 # Packets of one moment lie so far from each other in a well made file.
 MAX_SKEW_S = 1.0
@@ -142,7 +142,8 @@ class Remuxer:
         name = "mp4" if all(stream.codec_context.name in MP4_CODECS for stream in self._streams) else "matroska"
         try:
             with target.open("wb") as file:
-                self._output = _Output(file, name, self._streams, self._shift_s)
+                # From about 0 on, for Matroska counts a file's duration from there.
+                self._output = _Output(file, name, self._streams, math.floor(first_s + self._start_s - MAX_SKEW_S))
                 # A packet of the other stream that belongs before the end may be stored a little after it.
                 self._copy(end_s + MAX_SKEW_S)
                 self._end_run()

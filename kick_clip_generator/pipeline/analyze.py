@@ -69,9 +69,7 @@ def analyzed_span(source: Source, wanted: Span | None, settings: Settings) -> tu
 def windows_of(source: Source, span: Span, settings: Settings) -> list[Window]:
     """The windows that hold a span. They end with the source, not with the span, so that another span shares them."""
     end_s = span.end_s if math.isnan(source.duration_s) else source.duration_s
-    windows = plan_windows(
-        span.start_s, end_s, length_s=settings.chunk_duration, overlap_s=settings.chunk_overlap
-    )
+    windows = plan_windows(span.start_s, end_s, length_s=settings.chunk_duration, overlap_s=settings.chunk_overlap)
     return [window for window in windows if window.own_start_s < span.end_s]
 
 

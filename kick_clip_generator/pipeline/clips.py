@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -232,25 +233,31 @@ def _make(
     # A discontinuity may cut the span short on either side.
     start_s = max(highlight.clip.start_s, media.offset_s)
     duration_s = min(highlight.clip.end_s, media.end_s) - start_s
-    try:
+
+    def made(way: CutMode) -> CutResult:
         done = cut(
             ffmpeg_path(settings.ffmpeg_path),
             media.path,
             part,
             start_s=start_s - media.offset_s,
             duration_s=duration_s,
-            mode=mode,
+            mode=way,
             has_video=reader.info.has_video,
             has_audio=reader.info.has_audio,
             cancel=cancel,
         )
-        check_clip(
-            part,
-            duration_s=done.duration_s,
-            has_video=done.has_video,
-            has_audio=done.has_audio,
-        )
+        check_clip(part, duration_s=done.duration_s, has_video=done.has_video, has_audio=done.has_audio)
+        return done
+
+    try:
+        try:
+            return made(mode)
+        except MediaError as error:
+            if mode == "exact":
+                raise
+            # Packets that are missing in the source show only in a copy; encoding fills the gap.
+            log.info("A copy did not pass its check, so the clip is encoded: %s", error)
+            return dataclasses.replace(made("exact"), note="A plain copy was not sound, so the clip was re-encoded.")
     finally:
         if media.temporary:
             media.path.unlink(missing_ok=True)
-    return done

@@ -33,9 +33,7 @@ class RetrainResult:
     metrics: Mapping[str, Any]
 
 
-def retrain_models(
-    library: Library, settings: Settings, *, template: MLHighlightModel | None = None
-) -> RetrainResult:
+def retrain_models(library: Library, settings: Settings, *, template: MLHighlightModel | None = None) -> RetrainResult:
     """Train on all ratings of the library, judge, keep the version, and use it when it is not worse.
 
     Args:

@@ -159,15 +159,18 @@ def _measure_run(
 
     position = first_tick_at(max(offset_s, windows[0].start_s))
     extractor = FeatureExtractor(options.frame_rate_hz)
-    with DecodeRun(
-        options.ffmpeg,
-        container=reader.container,
-        offset_s=offset_s,
-        first_tick=position,
-        audio=reader.info.has_audio,
-        video=reader.info.has_video,
-        frame_rate_hz=options.frame_rate_hz,
-    ) as run, _Feeder(reader, windows, run, options.temp_dir) as feeder:
+    with (
+        DecodeRun(
+            options.ffmpeg,
+            container=reader.container,
+            offset_s=offset_s,
+            first_tick=position,
+            audio=reader.info.has_audio,
+            video=reader.info.has_video,
+            frame_rate_hz=options.frame_rate_hz,
+        ) as run,
+        _Feeder(reader, windows, run, options.temp_dir) as feeder,
+    ):
         for window in windows:
             cancel.check()
             first_owned, stop = _owned_ticks(window)
@@ -181,7 +184,9 @@ def _measure_run(
                 raise
             except Exception as error:  # a window whose media defeat the decoder or a feature must not end the run
                 cancel.check()
-                log.warning("Window %d could not be analysed: %s", window.n, error, exc_info=not isinstance(error, MediaError))
+                log.warning(
+                    "Window %d could not be analysed: %s", window.n, error, exc_info=not isinstance(error, MediaError)
+                )
                 yield _lost(window, str(error), feeder.bytes_of(window))
                 return
             failure = feeder.failure_of(window)
@@ -214,7 +219,10 @@ def _judged(
     columns = np.array([name in AUDIO_NAMES for name in NAMES])
     media = [
         (name, mask)
-        for name, mask, present in (("audio", columns, reader.info.has_audio), ("video", ~columns, reader.info.has_video))
+        for name, mask, present in (
+            ("audio", columns, reader.info.has_audio),
+            ("video", ~columns, reader.info.has_video),
+        )
         if present
     ]
     ticks_known = {name: int(known[:, mask].any(axis=1).sum()) for name, mask in media}
@@ -309,4 +317,3 @@ class _Feeder:
         except Exception as error:
             if self._failure is None:
                 self._failure = (self._windows[-1].n, error)
-

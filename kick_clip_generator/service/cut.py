@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from kick_clip_generator.clips.plan import plan_given
 from kick_clip_generator.core.clip_row import SURROUNDINGS_S

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kick_clip_generator.core.progress import Progress, ProgressCallback
+from kick_clip_generator.core.progress import CancelToken, ProgressCallback
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.library.files import check_writable
 
 
-def demo_source(settings: Settings, progress: ProgressCallback) -> Path:
+def demo_source(settings: Settings, progress: ProgressCallback, cancel: CancelToken | None = None) -> Path:
     """The demo stream in `DOWNLOAD_DIR`, made when it is not there yet.
 
     Raises:
@@ -19,8 +19,7 @@ def demo_source(settings: Settings, progress: ProgressCallback) -> Path:
     from kick_clip_generator.media.demo import make_demo
     from kick_clip_generator.media.ffmpeg import ffmpeg_path
 
-    progress(Progress("demo"))
     folder = settings.download_dir / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     check_writable(folder)
-    return make_demo(folder, ffmpeg_path(settings.ffmpeg_path))
+    return make_demo(folder, ffmpeg_path(settings.ffmpeg_path), progress=progress, cancel=cancel)

@@ -102,7 +102,8 @@ def build_browse_tab(page: gr.Blocks, tab: gr.Tab, library: Library, settings: S
         # The list stays as it is, so that a clip that plays goes on; after a failure the stars go back.
         return {message: said} if stored else {**on_show(now, *values), message: said}
 
-    text.input(on_filter, filters, outputs, trigger_mode="always_last", **OWN)
+    # `change`, for Gradio's `input` is silent when text is pasted with the mouse or dictated.
+    text.change(on_filter, filters, outputs, trigger_mode="always_last", **OWN)
     for choice in (kind, stars, sort):
         choice.input(on_filter, filters, outputs, **OWN)
     back.click(on_back, [trail, *filters], outputs, **OWN)

@@ -76,7 +76,7 @@ def _seconds_or_auto(value: Any) -> float | None:
 
 def _number(name: str, value: Any, low: float, high: float, *, unit: str = "") -> float | None:
     """A finite number, None where the field is empty."""
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value.strip()):
         return None
     try:
         number = float(value)

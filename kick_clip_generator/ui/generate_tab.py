@@ -132,7 +132,8 @@ def _form(settings: Settings) -> tuple[list[Any], tuple[gr.Button, gr.Button, gr
         min_gap = gr.Number(settings.min_gap, label="Least gap", info="Seconds between two highlights of a kind")
         max_audio = gr.Number(settings.top_n_highlights, label="Most sound clips", info="1 to 25")
         max_video = gr.Number(settings.top_n_highlights, label="Most picture clips", info="1 to 25")
-        start_minute = gr.Number(None, label="Start minute", info="Empty: from the beginning", elem_id="start-minute")
-        end_minute = gr.Number(None, label="End minute", info="Empty: to the end", elem_id="end-minute")
+        # No number fields: Gradio's send 0 when they are empty.
+        start_minute = gr.Textbox(label="Start minute", info="Empty: from the beginning", max_lines=1, max_length=20)
+        end_minute = gr.Textbox(label="End minute", info="Empty: to the end", max_lines=1, max_length=20)
     fields = [url, kinds, clip_duration, min_gap, max_audio, max_video, start_minute, end_minute, cut]
     return fields, (start, stop, demo)

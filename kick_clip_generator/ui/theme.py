@@ -25,6 +25,7 @@ _COLORS = {
     "color_accent_soft": "#1c2a1a",
     "input_background_fill": "#0d1016",
     "input_border_color": "#5d6a82",
+    "input_border_width": "1px",
     "input_border_color_focus": "#53fc18",
     "input_placeholder_color": "#8f9bb1",
     "button_primary_background_fill": "#53fc18",
@@ -91,7 +92,9 @@ footer { display: none !important; }
 
 .buttons-row { flex-wrap: wrap; }
 .options .form, .filters .form { display: flex; flex-wrap: wrap; }
-.options .form > *, .filters .form > * { flex: 1 1 200px !important; min-width: min(200px, 100%) !important; }
+.filters .form > * { flex: 1 1 200px !important; min-width: min(200px, 100%) !important; }
+.options .form > * { flex: 1 1 30% !important; min-width: 130px !important; }
+.options .form > fieldset { flex: 1 1 45% !important; min-width: min(260px, 100%) !important; }
 .filters .form > :first-child { flex: 3 1 300px !important; }
 
 .box { border: 1px solid #3a4559; border-left-width: 5px; border-radius: 10px; padding: 12px 14px; margin: 4px 0;

@@ -27,9 +27,9 @@ def clip_row(timeline: Timeline, event: Span) -> dict[str, float]:
         event: the moment; ticks that start inside count.
 
     Returns:
-        `<signal>_mean`, `_max`, `_std` over the event, `<signal>_contrast` (mean over the event minus the median of the
-        two minutes on each side, divided by their median absolute deviation; NaN where that is 0), and `event_s`, its length in seconds. NaN where a
-        signal is unknown.
+        `<signal>_mean`, `_max`, `_std` over the event, `<signal>_contrast` (mean over the event minus the median of
+        the two minutes on each side, divided by their median absolute deviation; NaN where that is 0), and `event_s`,
+        its length in seconds. NaN where a signal is unknown.
     """
     inside = timeline.between(event.start_s, event.end_s).values
     around = timeline.between(event.start_s - SURROUNDINGS_S, event.end_s + SURROUNDINGS_S).values

@@ -102,8 +102,8 @@ class Window:
     """The unit of fetching, progress and checkpoints.
 
     Window n spans `[n * stride, n * stride + length)` with stride = length - overlap, on the tick grid. Its first
-    `overlap` seconds repeat the end of window n - 1: they are the decoder's and the features' lead-in. So a window *owns*
-    the ticks in `[own_start_s, end_s)`, and each tick of a stream is owned by exactly one window.
+    `overlap` seconds repeat the end of window n - 1: they are the decoder's and the features' lead-in. So a window
+    *owns* the ticks in `[own_start_s, end_s)`, and each tick of a stream is owned by exactly one window.
     """
 
     n: int
@@ -120,8 +120,8 @@ def plan_windows(start_s: float, end_s: float, *, length_s: float, overlap_s: fl
     """The windows that own `[start_s, end_s)`, at absolute boundaries, so that any start offset gives the same ones.
 
     Boundaries are moved down to the tick grid (a tick belongs to one window whole), the overlap up. Window 0 owns its
-    lead-in too; the last window ends at `end_s`. Owned spans are not clipped to `start_s`: the caller keeps the ticks it
-    asked for.
+    lead-in too; the last window ends at `end_s`. Owned spans are not clipped to `start_s`: the caller keeps the ticks
+    it asked for.
 
     Raises:
         ValueError: when the overlap is not shorter than the window.

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
         15,
         ge=1,
         le=30,
-        description="Look at one of this many frames of a 60 fps clock: 15 is 4 frames a second. One of 1, 2, 3, 5, 6, 10, 15, 30.",
+        description="Look at one of this many frames of a 60 fps clock: 15 is 4 a second. One of 1, 2, 3, 5, 6, 10, 15, 30.",
     )
     max_workers: int = Field(2, ge=1, le=64, description="Threads that fetch or cut at the same time.")
 
@@ -56,8 +56,10 @@ class Settings(BaseSettings):
     request_timeout: float = Field(15.0, ge=0.1, le=300, description="Seconds a request may wait for the next byte.")
     user_agents: Words = Field(
         (
-            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
-            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15",
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) "
+            "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) "
+            "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15",
             "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0",
         ),
         min_length=1,

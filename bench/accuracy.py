@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from kick_clip_generator.core.progress import CancelToken, silent
-from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.core.settings import load_settings
 from kick_clip_generator.core.timeline import Timeline
 from kick_clip_generator.features.registry import NAMES
 from kick_clip_generator.highlights.detect import MOST_PER_KIND, DetectionConfig, detect
@@ -72,7 +72,7 @@ def measured(media: Path) -> Timeline:
         with np.load(kept) as arrays:
             return Timeline(NAMES, arrays["values"], int(arrays["first_tick"]))
     CACHE.mkdir(parents=True, exist_ok=True)
-    settings = Settings(temp_dir=CACHE / "chunks")
+    settings = load_settings({"temp_dir": CACHE / "chunks"})
     source = resolve(str(media), settings)
     span, _ = analyzed_span(source, None, settings)
     timeline = analyze(

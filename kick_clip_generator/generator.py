@@ -12,6 +12,8 @@ from kick_clip_generator.core.protocols import Scorer
 from kick_clip_generator.core.records import CutMode, Highlight
 from kick_clip_generator.core.settings import Settings, load_settings, with_changes
 from kick_clip_generator.highlights.merge import merge
+from kick_clip_generator.learning.model import MLHighlightModel
+from kick_clip_generator.pipeline.retrain import RetrainResult, retrain_models
 from kick_clip_generator.service.cut import cut_highlights
 from kick_clip_generator.service.generate import GenerateRequest, generate_highlights
 from kick_clip_generator.service.library import open_library
@@ -137,6 +139,19 @@ class KickClipGenerator:
         """
         target = path or self.settings.clips_dir / manifest_name(datetime.now())
         return write_json(target, highlights_document(audio=audio, video=video, merged=merge(audio, video)))
+
+    def retrain(self) -> RetrainResult:
+        """Train on all ratings of the library, with the regressors assigned to `model` where it is an `MLHighlightModel`.
+
+        Returns:
+            Whether the new version is in use from now on, and why.
+
+        Raises:
+            ClipGeneratorError: with one sentence that says what went wrong.
+        """
+        template = self.model if isinstance(self.model, MLHighlightModel) else None
+        with open_library(self.settings) as library:
+            return retrain_models(library, self.settings, template=template)
 
     def _request(
         self,

@@ -32,6 +32,8 @@ def compiled(pins: Path, *options: str) -> str:
     if uv is None:
         raise FileNotFoundError("uv is not installed: run ./run.sh test once, or pip install uv")
     command = [uv, "pip", "compile", "--quiet", "--universal", "--python-version", OLDEST_PYTHON]
+    # Networks that open TLS have their certificate in the system's store, not in uv's.
+    command += ["--system-certs"]
     # No trace of the machine it ran on: neither command line, nor index, nor folder of wheels.
     command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     command += [*options, "--output-file", str(pins), str(ROOT / "pyproject.toml")]
@@ -70,4 +72,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        sys.exit(f"The pins could not be compiled: {error}")

@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kick_clip_generator.clips.plan import same_moment
 from kick_clip_generator.core.errors import LibraryError
 from kick_clip_generator.core.records import Highlight
 from kick_clip_generator.library.files import part_file, publish
@@ -32,7 +31,9 @@ def highlights_document(
 
     def entry(highlight: Highlight) -> dict[str, Any]:
         data = highlight.to_dict()
-        file = next((name for shown, name in files if shown is highlight or same_moment(shown, highlight)), None)
+        file = next(
+            (name for shown, name in files if shown is highlight or shown.event.same_moment(highlight.event)), None
+        )
         return {**data, "file": file} if file else data
 
     return {

@@ -53,7 +53,7 @@ def plan_given(
     """
 
     def best_at(moment: Highlight, found: Sequence[Highlight]) -> float:
-        return max((h.score for h in found if same_moment(h, moment)), default=-1.0)
+        return max((h.score for h in found if h.event.same_moment(moment.event)), default=-1.0)
 
     chosen: list[tuple[ClipKind, Highlight]] = []
     for highlight in highlights:
@@ -63,12 +63,6 @@ def plan_given(
             louder = best_at(highlight, audio) >= best_at(highlight, video)
             chosen.append(("audio" if louder else "video", highlight))
     return _numbered(chosen)
-
-
-def same_moment(one: Highlight, other: Highlight) -> bool:
-    """Whether the events of two highlights overlap by more than half of the shorter one."""
-    shorter = min(one.event.duration_s, other.event.duration_s)
-    return one.event.overlap_s(other.event) > 0.5 * shorter
 
 
 def _numbered(chosen: Sequence[tuple[ClipKind, Highlight]]) -> list[PlannedClip]:

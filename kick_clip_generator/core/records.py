@@ -12,6 +12,9 @@ from kick_clip_generator.core.timeline import TICK_S, first_tick_at, tick_contai
 Kind = Literal["audio", "video", "both"]
 CutMode = Literal["copy", "exact"]
 
+# Merging what overlaps at all joined neighbors: mean AP 0.827 on the development streams, 0.849 with this share.
+SAME_MOMENT = 0.3
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
@@ -36,6 +39,10 @@ class Span:
         """Intersection over union, 0 where the spans do not touch."""
         union = max(self.end_s, other.end_s) - min(self.start_s, other.start_s)
         return self.overlap_s(other) / union if union > 0 else 0.0
+
+    def same_moment(self, other: Span) -> bool:
+        """Whether two events are one moment for a person: they share more than `SAME_MOMENT` of the shorter one."""
+        return self.overlap_s(other) > SAME_MOMENT * min(self.duration_s, other.duration_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kick_clip_generator.core.records import Highlight, Span
+from kick_clip_generator.core.records import Highlight
 from kick_clip_generator.highlights.reasons import scaled, shorten
 
 MOST_MERGED = 50
-
-# Two events are one moment when they share this part of the shorter one.
-SAME_MOMENT = 0.3
 
 # A learned score may be exactly 1, whose odds are infinite.
 NEARLY_CERTAIN = 1 - 1e-9
@@ -27,7 +24,7 @@ def merge(audio: Sequence[Highlight], video: Sequence[Highlight]) -> tuple[Highl
     free = list(video)
     merged: list[Highlight] = []
     for heard in audio:
-        same = [seen for seen in free if _same_moment(heard.event, seen.event)]
+        same = [seen for seen in free if heard.event.same_moment(seen.event)]
         if same:
             seen = max(same, key=lambda seen: seen.score)
             free.remove(seen)
@@ -36,10 +33,6 @@ def merge(audio: Sequence[Highlight], video: Sequence[Highlight]) -> tuple[Highl
             merged.append(heard)
     ranked = sorted([*merged, *free], key=lambda highlight: (-highlight.score, highlight.event))
     return tuple(ranked[:MOST_MERGED])
-
-
-def _same_moment(one: Span, other: Span) -> bool:
-    return one.overlap_s(other) > SAME_MOMENT * min(one.duration_s, other.duration_s)
 
 
 def _both(heard: Highlight, seen: Highlight) -> Highlight:

@@ -14,7 +14,8 @@ from kick_clip_generator.highlights.signals import SIGNALS, Medium, checked_weig
 LEVEL_SIGNALS = ("rms_db", "rms")
 
 # What a sound is like counts only while there is more sound than usual: without this, the small spectral drifts of a
-# calm stream and its silences score like cheers (on the development streams mean AP 0.775 without, 0.837 with). At one σ of loudness it counts by 98 %.
+# calm stream and its silences score like cheers (on the development streams mean AP 0.775 without, 0.837 with). At one
+# σ of loudness it counts by 98 %.
 HEARD_STEEPNESS = 4.0
 
 

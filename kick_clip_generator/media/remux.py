@@ -314,6 +314,10 @@ class _Output:
         try:
             # opaque: copy the decoder's parameters; without it PyAV asks for an encoder of that name.
             self._streams = {s.index: self._container.add_stream_from_template(s, opaque=True) for s in streams}
+            for stream in self._streams.values():
+                # libavformat's NUT muxer garbles MP3 of a known constant bit rate: it takes the frame headers, which it
+                # leaves out to save space, to be those of that rate.
+                stream.codec_context.bit_rate = 0
             self._container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
             raise MediaError(f"The media can't be copied to {name}: {error}.") from error

@@ -109,7 +109,7 @@ def measure(
 
 
 def _pieces(window: Window, breaks_s: Sequence[float]) -> list[Window]:
-    """A window, or the pieces that discontinuities leave of it; no decoder can cross one. Each piece owns some ticks."""
+    """A window, or the pieces that discontinuities leave of it, each with ticks of its own; no decoder can cross."""
     inside = [at_s for at_s in breaks_s if window.start_s < at_s < window.end_s]
     edges = itertools.pairwise([window.start_s, *inside, window.end_s])
     pieces = [Window(window.n, start, end, max(start, window.own_start_s)) for start, end in edges]

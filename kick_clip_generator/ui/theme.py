@@ -26,6 +26,7 @@ _COLORS = {
     "input_background_fill": "#0d1016",
     "input_border_color": "#5d6a82",
     "input_border_width": "1px",
+    "button_border_width": "0px",
     "input_border_color_focus": "#53fc18",
     "input_placeholder_color": "#8f9bb1",
     "button_primary_background_fill": "#53fc18",
@@ -109,7 +110,15 @@ kbd { background: #262e3d; color: #e9edf5; border-radius: 6px; padding: 1px 7px;
 .progress { background: #151a23; border: 1px solid #262e3d; border-radius: 14px; padding: 16px; }
 .progress .step { font-weight: 650; margin: 0 0 10px; }
 .progress .figures { color: #a9b3c6; margin: 10px 0 0; min-height: 1.5em; font-variant-numeric: tabular-nums; }
-.progress progress { width: 100%; height: 10px; accent-color: #53fc18; }
+.progress progress { appearance: none; display: block; width: 100%; height: 10px; border: 0; border-radius: 5px;
+  background: #2b3444; overflow: hidden; }
+.progress progress::-webkit-progress-bar { background: #2b3444; }
+.progress progress::-webkit-progress-value { background: #53fc18; }
+.progress progress::-moz-progress-bar { background: #53fc18; }
+.progress progress:indeterminate { background: linear-gradient(90deg, #2b3444 30%, #53fc18 50%, #2b3444 70%) 0 / 200%;
+  animation: sweep 1.6s linear infinite; }
+.progress progress:indeterminate::-webkit-progress-bar { background: transparent; }
+@keyframes sweep { from { background-position: 150% 0; } to { background-position: -50% 0; } }
 
 .results h2 { font-size: 1.15rem; margin: 6px 0 10px; overflow-wrap: anywhere; }
 .notes { color: #a9b3c6; margin: 0 0 12px; padding-left: 20px; list-style: disc; overflow-wrap: anywhere; }

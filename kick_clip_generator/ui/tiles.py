@@ -26,7 +26,7 @@ def tile(clip: Clip, *, place: str, rank: int | None = None, extra: Html | None 
         <article class="tile" data-clip="{id}" aria-label="{title}, {moment}">
           <div class="media">{rank}{media}</div>
           <div class="about">
-            <h3><bdi>{title}</bdi></h3>
+            <h3><bdi>{heading}</bdi></h3>
             <p class="facts"><span class="badge {kind}">{kind_words}</span>
               <span>Score <strong>{score}</strong></span><span>{moment} · {length} s</span></p>
             {reasons}
@@ -35,6 +35,8 @@ def tile(clip: Clip, *, place: str, rank: int | None = None, extra: Html | None 
         </article>""",
         id=clip.id,
         title=clip.source_title,
+        # Ranked clips are of one stream, whose title stands above them all.
+        heading=clip.source_title if rank is None else clip.name,
         moment=f"{clock(clip.highlight.event.start_s)}–{clock(clip.highlight.event.end_s)}",
         rank=Html("") if rank is None else markup('<span class="rank">#{rank}</span>', rank=rank),
         media=_media(clip),

@@ -23,8 +23,8 @@ def print_result(result: GenerateResult) -> None:
     if result.clips:
         print(f"\n{len(result.clips)} clips in {result.folder}")
         for clip_file in result.clips:
-            clip = clip_file.highlight.clip
-            print(f"  {clip_file.path.name}  {clock(clip.start_s)}, {clip.duration_s:.1f} s")
+            span = clip_file.highlight.clip
+            print(f"  {clip_file.path.name}  {clock(span.start_s)}, {span.duration_s:.1f} s")
 
 
 def printable(text: str) -> str:

@@ -179,6 +179,7 @@ def test_a_bad_number_is_told_and_starts_nothing(
         page = visit.page
         page.locator("#url textarea, #url input").fill("/nowhere/a.mp4")
         page.get_by_role("button", name="Options").click()
+        page.wait_for_timeout(500)  # Gradio sets the fields once more while it opens the box
         page.get_by_label(label).fill(value)
         page.locator("#start").click()
         said = page.locator("#run .box.error")

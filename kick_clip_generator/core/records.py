@@ -184,8 +184,9 @@ class Highlight:
     event: Span
     clip: Span
     reasons: tuple[Reason, ...] = ()
-    heuristic_score: float = math.nan
-    ml_score: float = math.nan
+    # Not compared: two highlights without a model are equal, though NaN is not NaN.
+    heuristic_score: float = field(default=math.nan, compare=False)
+    ml_score: float = field(default=math.nan, compare=False)
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.score <= 1.0:

@@ -9,7 +9,6 @@ packets, whose distance in samples is known, narrow that down to far less than a
 from __future__ import annotations
 
 import itertools
-import logging
 import math
 import statistics
 from collections.abc import Sequence
@@ -17,15 +16,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
 
-import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Stream
 
 from kick_clip_generator.core.errors import MediaError
-from kick_clip_generator.media.probe import best_streams, open_media, start_of
-
-log = logging.getLogger(__name__)
+from kick_clip_generator.media.probe import best_streams, open_media, packets_of, start_of
 
 # Rounding to 1/90000 s has 49 phases at 44.1 kHz and to 1/1000 s 441 (10 s of AAC): 20 s shows all of them.
 PHASE_SPAN_S = 20.0
@@ -153,15 +149,12 @@ class _Stamps:
         samples_per_pts = audio.time_base * audio.sample_rate
         stamps: list[Fraction] = []
         lengths: list[int] = []
-        try:
-            for packet in opened.demux(audio):
-                if packet.pts is not None:
-                    stamps.append(packet.pts * samples_per_pts)
-                    # In a clock of samples a packet knows its exact length.
-                    exact = packet.duration if samples_per_pts == 1 else None
-                    lengths.append(exact or audio.codec_context.frame_size)
-                    if stamps[-1] - stamps[0] > span_s * audio.sample_rate:
-                        break
-        except av.FFmpegError as error:
-            log.debug("the first bytes end inside a packet: %s", error)
+        for packet in packets_of(opened, [audio]):
+            if packet.pts is not None:
+                stamps.append(packet.pts * samples_per_pts)
+                # In a clock of samples a packet knows its exact length.
+                exact = packet.duration if samples_per_pts == 1 else None
+                lengths.append(exact or audio.codec_context.frame_size)
+                if stamps[-1] - stamps[0] > span_s * audio.sample_rate:
+                    break
         return cls(stamps, lengths, audio.sample_rate, samples_per_pts)

@@ -8,19 +8,23 @@ media, and no protocol.
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from kick_clip_generator.core.errors import MediaError
+
+log = logging.getLogger(__name__)
 
 # Demuxers that read other files (hls, dash, concat, imf, sdp, image2, …) are left out.
 FORMATS = (
@@ -128,6 +132,20 @@ def best_streams(container: InputContainer) -> tuple[AudioStream | None, VideoSt
         max(audio, key=lambda s: (s.channels, -s.index), default=None),
         max(video, key=lambda s: (s.width * s.height, -s.index), default=None),
     )
+
+
+def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
+    """The packets of some streams that have a time stamp, up to the end or to where the media are damaged."""
+    try:
+        for packet in container.demux(list(streams)):
+            # Those without a time stamp are the demuxer's sign that a stream has ended.
+            if packet.size and (packet.pts is not None or packet.dts is not None):
+                yield packet
+    except av.FFmpegError as error:
+        log.info("the media end early: %s", error.strerror or error)
+    except IndexError:
+        # PyAV 18, at the end of media in which streams turned up after they had been opened.
+        log.debug("streams turned up late")
 
 
 def start_of(*streams: Stream | None) -> float:

@@ -24,7 +24,15 @@ from av.stream import Discard, Stream
 
 from kick_clip_generator.core.errors import MediaError
 from kick_clip_generator.media.clock import read_clock
-from kick_clip_generator.media.probe import MediaInfo, Readable, best_streams, describe, open_media, start_of
+from kick_clip_generator.media.probe import (
+    MediaInfo,
+    Readable,
+    best_streams,
+    describe,
+    open_media,
+    packets_of,
+    start_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +161,7 @@ class Remuxer:
         with open_media(target) as written:
             # The muxer shifts time as it needs to, so ask the file where it put the first packet.
             stream = next(stream for stream in best_streams(written) if stream is not None and stream.type == kind)
-            packet = next(written.demux(stream))
+            packet = next(packets_of(written, [stream]))
             assert packet.pts is not None
             return first_s - float(packet.pts * packet.time_base) + describe(written).start_s
 
@@ -176,16 +184,7 @@ class Remuxer:
         self._start_s = 0.0 if math.isnan(start_s) else start_s
         # Whole seconds, which fall on whole ticks of nearly any clock.
         self._shift_s = math.floor(self._start_s) - HEADROOM_S
-        self._packets = self._demux()
-
-    def _demux(self) -> Iterator[Packet[Any]]:
-        try:
-            for packet in self._input.demux(self._streams):
-                # Those without a time stamp are the demuxer's sign that a stream has ended.
-                if packet.size and (packet.pts is not None or packet.dts is not None):
-                    yield packet
-        except av.FFmpegError as error:
-            log.warning("the media end early: %s", error.strerror or error)
+        self._packets: Iterator[Packet[Any]] = packets_of(self._input, self._streams)
 
     def _time_of(self, packet: Packet[Any]) -> float:
         stamp = packet.pts if packet.pts is not None else packet.dts
@@ -239,7 +238,7 @@ class Remuxer:
         except av.FFmpegError as error:
             log.debug("seeking failed: %s", error)
             return False
-        self._packets = self._demux()
+        self._packets = packets_of(self._input, self._streams)
         return True
 
     def _skip(self, earliest_s: float, latest_s: float) -> tuple[bool, float | None]:
@@ -310,7 +309,9 @@ class _Output:
     """One muxer that takes packets of the input's streams."""
 
     def __init__(self, file: object, name: str, streams: list[Stream], shift_s: int) -> None:
-        self._container = av.open(file, "w", format=name)
+        # Nothing reads NUT's index behind a pipe, and on damaged time stamps writing it aborts the whole program.
+        options = {"write_index": "0"} if name == "nut" else {}
+        self._container = av.open(file, "w", format=name, container_options=options)
         try:
             # opaque: copy the decoder's parameters; without it PyAV asks for an encoder of that name.
             self._streams = {s.index: self._container.add_stream_from_template(s, opaque=True) for s in streams}

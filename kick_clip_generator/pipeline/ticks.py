@@ -286,7 +286,6 @@ class _Feeder:
                 finally:
                     # A fetch that fails midway leaves what came before.
                     self._pour(chunk)
-                    chunk.unlink(missing_ok=True)
                 if not fetched and math.isnan(self._reader.info.duration_s):
                     self._ended_at = window.n
                     break
@@ -303,13 +302,15 @@ class _Feeder:
         return dataclasses.replace(window, end_s=reach_s)
 
     def _pour(self, chunk: Path) -> None:
-        if not chunk.exists():
+        """Feed a chunk file, if there is one, and delete it."""
+        if not chunk.is_file():
             return
-        with chunk.open("rb") as media:
-            while piece := media.read(FEED_BYTES):
-                if self._stop.is_set():
-                    return
-                self._run.feed(piece)
+        try:
+            with chunk.open("rb") as media:
+                while not self._stop.is_set() and (piece := media.read(FEED_BYTES)):
+                    self._run.feed(piece)
+        finally:
+            chunk.unlink(missing_ok=True)
 
     def _close(self) -> None:
         try:

@@ -42,7 +42,7 @@ def cut_highlights(
         return [], []
     token = cancel or CancelToken()
     progress(Progress("resolve"))
-    source = resolve(request.url, settings)
+    source = resolve(request.url, settings, token)
     for highlight in highlights:
         if highlight.clip.start_s >= source.duration_s:
             raise InputError(

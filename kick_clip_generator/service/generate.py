@@ -152,7 +152,7 @@ def generate_highlights(
     """
     token = cancel or CancelToken()
     progress(Progress("resolve"))
-    source = resolve(request.url, settings)
+    source = resolve(request.url, settings, token)
     span, notes = analyzed_span(source, request.span, settings)
     ffmpeg_path(settings.ffmpeg_path)  # a program that is missing must not show after an hour of work
     folder = clips_folder(source, settings, request.output) if request.make_clips else None

@@ -158,11 +158,11 @@ kbd { background: #262e3d; color: #e9edf5; border-radius: 6px; padding: 1px 7px;
 .stars { border: 0; margin: 0; padding: 0; display: inline-flex; min-width: 0; }
 .stars legend { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .stars label { position: relative; font-size: 1.75rem; line-height: 1; padding: 5px 4px; cursor: pointer;
-  color: #6f7d96; border-radius: 6px; }
+  color: #8390aa; border-radius: 6px; }
 .stars input { position: absolute; opacity: 0; inset: 0; width: 100%; height: 100%; margin: 0; cursor: pointer; }
 .stars label:has(input:checked), .stars label:has(~ label input:checked) { color: #ffc53d; }
 @media (hover: hover) {
-  .stars:hover label { color: #6f7d96; }
+  .stars:hover label { color: #8390aa; }
   .stars label:hover, .stars label:has(~ label:hover) { color: #ffdd8a !important; }
 }
 .single .stars label { font-size: 2.4rem; padding: 6px; }

@@ -49,6 +49,9 @@ AUDIO_LATE_S = 0.000005
 # µs in MPEG-TS) never decides; the odd figure lies between the ticks of both clocks.
 FRAME_GRACE_S = 0.00150556
 
+# fps repeats a picture up to the next one, all at once: damaged time stamps could make millions, so they are held back.
+MAX_JUMP_S = 600.0
+
 # A stream whose clock jumps ahead by hours would make ffmpeg hold hours of silence; it fails at this size instead.
 MAX_ALLOCATION_BYTES = 256 * 1024 * 1024
 
@@ -289,8 +292,10 @@ class DecodeRun:
 
     def _video_arguments(self, clock: StreamClock) -> list[str]:
         shift_us = round((self._first_tick_s(clock) + FRAME_GRACE_S) * 1e6)
+        jump_us = round(MAX_JUMP_S * 1e6)
         filters = (
-            f"settb=AVTB,setpts=PTS-({shift_us}),fps=fps={round(self._frames_per_tick / TICK_S)}:round=up:start_time=0,"
+            f"settb=AVTB,setpts='min(PTS-({shift_us}),if(isnan(PREV_OUTPTS),0,PREV_OUTPTS)+{jump_us})',"
+            f"fps=fps={round(self._frames_per_tick / TICK_S)}:round=up:start_time=0,"
             # Area averages every pixel of the source; bilinear would look at 1 of 36 of a 1080p picture.
             f"scale={FRAME_WIDTH_PX}:{FRAME_HEIGHT_PX}:flags=area,format=yuv420p"
         )

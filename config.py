@@ -15,7 +15,7 @@ CHUNK_OVERLAP = 5
 # Analyse at most this much of a stream, in seconds. 1 to 360000.
 MAX_STREAM_DURATION = 36000
 
-# Look at one of this many frames of a 60 fps clock: 15 is 4 a second. One of 1, 2, 3, 5, 6, 10, 15, 30.
+# Look at one of this many frames of a 60 fps clock: 15 is 4 a second. 1, 2, 3, 5, 6, 10, 15 or 30. 1 to 30.
 FRAME_SKIP = 15
 
 # Threads that fetch or cut at the same time. 1 to 64.

@@ -141,7 +141,7 @@ class KickClipGenerator:
         return write_json(target, highlights_document(audio=audio, video=video, merged=merge(audio, video)))
 
     def retrain(self) -> RetrainResult:
-        """Train on all ratings of the library, with the regressors assigned to `model` where it is an `MLHighlightModel`.
+        """Train on all ratings of the library; regressors assigned to `model`, an `MLHighlightModel`, are used.
 
         Returns:
             Whether the new version is in use from now on, and why.

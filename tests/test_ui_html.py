@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.progress import Progress
 from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.core.timeline import clock
 from kick_clip_generator.ui.form import Form
 from kick_clip_generator.ui.html import Html, escape, joined, markup
 from kick_clip_generator.ui.run_view import progress_panel
 from kick_clip_generator.ui.stars import stars_field
-from kick_clip_generator.ui.words import box, clock
+from kick_clip_generator.ui.words import box
 
 
 @given(st.text())

@@ -8,10 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from kick_clip_generator.core.errors import InputError
-from kick_clip_generator.core.settings import Settings
-
-# An absurd time of day in a stream; 100 hours is longer than any platform keeps in one piece.
-LONGEST_STREAM_MIN = 6000.0
+from kick_clip_generator.core.settings import setting_range
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -42,12 +39,7 @@ def number(low: float, high: float, *, whole: bool = False) -> Callable[[str], A
 
 def setting(name: str, *, whole: bool = False) -> Callable[[str], Any]:
     """An argparse type with the range that the setting of this name has."""
-    limits: dict[str, float] = {}
-    for item in Settings.model_fields[name].metadata:
-        for bound in ("ge", "le"):
-            if hasattr(item, bound):
-                limits[bound] = float(getattr(item, bound))
-    return number(limits["ge"], limits["le"], whole=whole)
+    return number(*setting_range(name), whole=whole)
 
 
 def seconds_or_auto(text: str) -> float | None:

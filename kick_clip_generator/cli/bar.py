@@ -11,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from kick_clip_generator.core.progress import Progress
+from kick_clip_generator.core.timeline import clock
 
 TITLES = {"demo": "Making the demo", "resolve": "Resolving", "analyze": "Analysing", "clips": "Cutting"}
 PLAIN_LINE_EVERY_S = 5.0
@@ -79,13 +80,6 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-
-
-def clock(seconds: float) -> str:
-    """`h:mm:ss`, or `m:ss` under an hour."""
-    whole = round(seconds)
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
 
 
 def _details(progress: Progress) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from kick_clip_generator.cli.arguments import LONGEST_STREAM_MIN, number
+from kick_clip_generator.cli.arguments import number
 from kick_clip_generator.core.errors import InputError, MediaError
-from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.core.settings import LONGEST_STREAM_MIN, Settings
 
 HELP = "cut one moment by hand"
 

@@ -7,10 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from kick_clip_generator.cli.arguments import LONGEST_STREAM_MIN, number, seconds_or_auto, setting
+from kick_clip_generator.cli.arguments import number, seconds_or_auto, setting
 from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.records import CutMode
-from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.core.settings import LONGEST_STREAM_MIN, Settings
 
 HELP = "find highlights and cut clips"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kick_clip_generator.cli.bar import clock
+from kick_clip_generator.core.timeline import clock
 from kick_clip_generator.service.generate import GenerateResult
 
 REASONS_SHOWN = 3

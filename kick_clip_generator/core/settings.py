@@ -19,6 +19,9 @@ from kick_clip_generator.core.errors import InputError
 # Divisors of a 60 fps clock that put a whole number of frames into every 0.5 s tick.
 FRAME_SKIPS = (1, 2, 3, 5, 6, 10, 15, 30)
 
+# An absurd minute of a stream; 100 hours is longer than any platform keeps in one piece.
+LONGEST_STREAM_MIN = 6000.0
+
 Words = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -44,7 +47,7 @@ class Settings(BaseSettings):
         15,
         ge=1,
         le=30,
-        description="Look at one of this many frames of a 60 fps clock: 15 is 4 a second. One of 1, 2, 3, 5, 6, 10, 15, 30.",
+        description="Look at one of this many frames of a 60 fps clock: 15 is 4 a second. 1, 2, 3, 5, 6, 10, 15 or 30.",
     )
     max_workers: int = Field(2, ge=1, le=64, description="Threads that fetch or cut at the same time.")
 
@@ -203,6 +206,24 @@ def with_changes(settings: Settings, **changes: Any) -> Settings:
         raise InputError(_one_line(error)) from None
 
 
+def setting_range(name: str) -> tuple[float, float]:
+    """The least and the greatest value of a number among the settings.
+
+    Args:
+        name: in lower case.
+
+    Raises:
+        KeyError: when there is no such setting, or it has no range.
+    """
+    bounds = {
+        bound: float(getattr(item, bound))
+        for item in Settings.model_fields[name].metadata
+        for bound in ("gt", "ge", "le")
+        if hasattr(item, bound)
+    }
+    return bounds["ge"] if "ge" in bounds else bounds["gt"], bounds["le"]
+
+
 def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"]).upper()
@@ -214,11 +235,8 @@ def _one_line(error: ValidationError) -> str:
 
 
 def _limits(name: str) -> str:
-    field = Settings.model_fields.get(name)
-    if field is None:
+    try:
+        low, high = setting_range(name)
+    except KeyError:
         return ""
-    low = next(
-        (getattr(m, "ge", getattr(m, "gt", None)) for m in field.metadata if hasattr(m, "ge") or hasattr(m, "gt")), None
-    )
-    high = next((m.le for m in field.metadata if hasattr(m, "le")), None)
-    return f" (allowed: {low:g} to {high:g})" if low is not None and high is not None else ""
+    return f" (allowed: {low:g} to {high:g})"

@@ -28,6 +28,14 @@ def tick_containing(time_s: float) -> int:
     return math.floor(time_s / TICK_S + 1e-6)
 
 
+def clock(time_s: float) -> str:
+    """A time for people: `h:mm:ss`, or `m:ss` under an hour; "?" when not known."""
+    if not math.isfinite(time_s):
+        return "?"
+    hours, rest = divmod(round(time_s), 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """Features of a stretch of a stream.

@@ -66,8 +66,8 @@ def find_events(parts: Array, *, count: int, min_gap_s: float) -> list[Candidate
     Returns:
         best first.
     """
-    # Evidence against is no evidence for what lies beside it: an ordinary stretch after an engine (which speaks against a
-    # crowd) scored 0.6 in the demo. Development streams: mean AP 0.840 without this, 0.853 with it; hit@N 0.75, 0.81.
+    # Evidence against is no evidence for what lies beside it: an ordinary stretch after an engine (which speaks against
+    # a crowd) scored 0.6 in the demo. Development streams: mean AP 0.840 without this, 0.853 with it; hit@N 0.75, 0.81.
     parts = np.where(parts.sum(axis=1, keepdims=True) > 0, parts, 0.0)
     total = parts.sum(axis=1)
     if not len(total):

@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
 
 from kick_clip_generator.core.errors import Cancelled, ClipGeneratorError
-from kick_clip_generator.core.progress import CancelToken, Progress
+from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.service.generate import GenerateRequest, GenerateResult, generate_highlights
 
 log = logging.getLogger(__name__)
 
+Prepare = Callable[[ProgressCallback, CancelToken], GenerateRequest]
 RunState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
@@ -26,13 +28,13 @@ class Run:
 
     Attributes:
         id: unguessable.
-        request: what was asked for.
+        prepare: makes the request in the run's own thread; the demo stream is made there.
         state: where it stands; "failed" has an `error` sentence, "done" a `result`.
         progress: the latest step.
     """
 
     id: str
-    request: GenerateRequest
+    prepare: Prepare
     state: RunState = "queued"
     progress: Progress = field(default_factory=lambda: Progress("queued"))
     result: GenerateResult | None = None
@@ -52,7 +54,8 @@ class Runs:
         settings: checked settings.
     """
 
-    KEPT = 20
+    # Each holds its timeline: 11 MB for ten hours.
+    KEPT = 5
 
     def __init__(self, library: Library, settings: Settings) -> None:
         self._library = library
@@ -61,9 +64,9 @@ class Runs:
         self._lock = threading.Lock()
         self._runs: dict[str, Run] = {}
 
-    def start(self, request: GenerateRequest) -> Run:
+    def start(self, prepare: Prepare) -> Run:
         """Queue a run; the oldest ended ones are forgotten."""
-        run = Run(secrets.token_urlsafe(12), request)
+        run = Run(secrets.token_urlsafe(12), prepare)
         with self._lock:
             ended = [known.id for known in self._runs.values() if known.ended]
             for old in ended[: max(0, len(self._runs) + 1 - self.KEPT)]:
@@ -94,8 +97,9 @@ class Runs:
 
         run.state = "running"
         try:
+            request = run.prepare(show, run.cancel)
             run.result = generate_highlights(
-                run.request, library=self._library, settings=self._settings, progress=show, cancel=run.cancel
+                request, library=self._library, settings=self._settings, progress=show, cancel=run.cancel
             )
             run.state = "done"
         except Cancelled as error:

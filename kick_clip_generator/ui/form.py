@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kick_clip_generator.core.errors import InputError
-from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.core.settings import LONGEST_STREAM_MIN, Settings, setting_range
 from kick_clip_generator.service.generate import GenerateRequest
 
-# Longer than any platform keeps a stream in one piece.
-LONGEST_STREAM_MIN = 6000.0
 MOST_CLIPS = 25
 LONGEST_URL = 4096
 
@@ -54,17 +52,6 @@ class Form:
             end_minute=_number("The end minute", self.end_minute, 0, LONGEST_STREAM_MIN),
             cut=_one_of("How clips are cut", self.cut, CUT_CHOICES),
         )
-
-
-def setting_range(name: str) -> tuple[float, float]:
-    """The range that the setting of this name has."""
-    bounds = {
-        bound: float(getattr(item, bound))
-        for item in Settings.model_fields[name].metadata
-        for bound in ("ge", "le")
-        if hasattr(item, bound)
-    }
-    return bounds["ge"], bounds["le"]
 
 
 def _seconds_or_auto(value: Any) -> float | None:

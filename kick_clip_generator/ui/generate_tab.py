@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
 from kick_clip_generator.core.errors import ClipGeneratorError
-from kick_clip_generator.core.progress import Progress, silent
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.service.demo import demo_source
-from kick_clip_generator.service.runs import Run, Runs
+from kick_clip_generator.service.runs import Prepare, Run, Runs
 from kick_clip_generator.ui import ratings
 from kick_clip_generator.ui.block import html_block, message_block
 from kick_clip_generator.ui.form import CUT_CHOICES, KIND_CHOICES, LONGEST_URL, Form
 from kick_clip_generator.ui.html import Html
-from kick_clip_generator.ui.run_view import WELCOME, progress_panel, results, status
+from kick_clip_generator.ui.run_view import WELCOME, results, status
 from kick_clip_generator.ui.stars import STARS_JS
 from kick_clip_generator.ui.words import box
 
@@ -53,36 +51,24 @@ def build_generate_tab(page: gr.Blocks, library: Library, settings: Settings, ru
             }
         return update
 
-    def begin(form: Form, url: str | None = None) -> dict[Any, Any]:
-        run = runs.start(form.request(settings, url))
+    def begin(prepare: Prepare) -> dict[Any, Any]:
+        run = runs.start(prepare)
         return {run_id: run.id, message: Html(""), **view(run, everything=True)}
-
-    def refused(error: ClipGeneratorError) -> dict[Any, Any]:
-        return {
-            panel: box("error", str(error)),
-            start: gr.Button(interactive=True),
-            demo: gr.Button(interactive=True),
-        }
 
     def on_start(*values: Any) -> dict[Any, Any]:
         try:
-            return begin(Form(*values))
+            request = Form(*values).request(settings)
         except ClipGeneratorError as error:
-            return refused(error)
+            return {panel: box("error", str(error))}
+        return begin(lambda *_: request)
 
-    def on_demo(*values: Any) -> Iterator[dict[Any, Any]]:
+    def on_demo(*values: Any) -> dict[Any, Any]:
         form = Form(*values)
         try:
             form.request(settings, "demo")  # a wrong number is told before the demo is made
-            yield {
-                panel: progress_panel(Progress("demo")),
-                start: gr.Button(interactive=False),
-                demo: gr.Button(interactive=False),
-            }
-            path = str(demo_source(settings, silent))
-            yield {fields[0]: path, **begin(form, path)}
         except ClipGeneratorError as error:
-            yield refused(error)
+            return {panel: box("error", str(error))}
+        return begin(lambda progress, cancel: form.request(settings, str(demo_source(settings, progress, cancel))))
 
     def on_stop(known: Any) -> dict[Any, Any]:
         run = runs.find(str(known))
@@ -104,7 +90,7 @@ def build_generate_tab(page: gr.Blocks, library: Library, settings: Settings, ru
     begun = [run_id, message, *live]
     for begins in (start.click, fields[0].submit):
         begins(on_start, fields, begun, **OWN)
-    demo.click(on_demo, fields, [fields[0], *begun], **OWN)
+    demo.click(on_demo, fields, begun, **OWN)
     stop.click(on_stop, [run_id], live, **OWN)
     timer.tick(on_tick, [run_id], live, **OWN)
     page.load(on_load, [run_id], live, **OWN)

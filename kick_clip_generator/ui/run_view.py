@@ -6,12 +6,13 @@ import math
 
 from kick_clip_generator.core.errors import LibraryError
 from kick_clip_generator.core.progress import Progress
+from kick_clip_generator.core.timeline import clock
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import Clip
 from kick_clip_generator.service.runs import Run
 from kick_clip_generator.ui.html import Html, joined, markup
 from kick_clip_generator.ui.tiles import tiles
-from kick_clip_generator.ui.words import box, clock, empty
+from kick_clip_generator.ui.words import box, empty
 
 STEPS = {
     "queued": "Waiting for the run before this one",

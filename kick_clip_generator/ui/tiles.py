@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kick_clip_generator.core.records import Reason
+from kick_clip_generator.core.timeline import clock
 from kick_clip_generator.library.records import Clip
 from kick_clip_generator.ui.html import Html, joined, markup
 from kick_clip_generator.ui.stars import stars_field
-from kick_clip_generator.ui.words import clock
 
 KINDS = {"audio": "Sound", "video": "Picture", "both": "Sound + picture"}
 

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 from kick_clip_generator.ui.html import Html, markup
 
 # A role makes screen readers say the box when it appears: errors at once, the others when the reader pauses.
 _ROLES = {"error": "alert", "good": "status", "note": "status"}
-
-
-def clock(seconds: float) -> str:
-    """`h:mm:ss`, or `m:ss` under an hour; "?" when not known."""
-    if not math.isfinite(seconds):
-        return "?"
-    hours, rest = divmod(round(seconds), 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
 
 
 def box(kind: Literal["error", "good", "note"], sentence: str) -> Html:

@@ -6,11 +6,14 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kick_clip_generator.cli.arguments import number, seconds_or_auto, setting
 from kick_clip_generator.core.errors import InputError
-from kick_clip_generator.core.records import CutMode
 from kick_clip_generator.core.settings import LONGEST_STREAM_MIN, Settings
+
+if TYPE_CHECKING:  # it brings numpy, and --help must answer at once
+    from kick_clip_generator.core.records import CutMode
 
 HELP = "find highlights and cut clips"
 

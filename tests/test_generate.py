@@ -21,6 +21,8 @@ from kick_clip_generator.service.rating import next_to_rate, rate
 from tests.origin import Origin, make_hls
 from tests.streams import make_stream
 
+pytestmark = pytest.mark.slow
+
 DURATION_S = 130.0
 EVENTS = [(40.0, 49.0), (90.0, 101.0)]
 

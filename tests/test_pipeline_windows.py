@@ -21,6 +21,8 @@ from kick_clip_generator.sources.resolve import resolve
 from tests.origin import Origin, make_hls
 from tests.streams import make_stream
 
+pytestmark = pytest.mark.slow
+
 DURATION_S = 320.0
 
 

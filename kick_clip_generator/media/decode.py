@@ -1,10 +1,8 @@
 """From bytes to samples and frames on the tick grid: two ffmpeg processes that read the same stream from their stdin.
 
 Exactness. Sample 0 and frame 0 lie at the absolute instant of the run's first tick, and a run that was started
-elsewhere in the stream gives the same bits at the same ticks:
-- audio is put on an unbroken sample count (gaps become silence), trimmed at the tick boundary while it still has its
-  own sample rate, and only then resampled, so that the resampler's phase is that of the tick grid;
-- of the video, the frames that show at the instants `first_tick * 0.5 s + i / frame_rate` are taken, then scaled.
+elsewhere in the stream gives the same bits at the same ticks: see `clock` and `commands`. Gaps become silence and a
+still, so that later ticks keep their place.
 
 Flow. `feed` hands bytes to one feeder thread per process, a reader thread per process collects what comes out, `read`
 takes whole ticks. A medium's reader stops at `AHEAD_TICKS`, so that ffmpeg waits, then its feeder, then `feed`: memory
@@ -25,37 +23,21 @@ from numpy.typing import NDArray
 
 from kick_clip_generator.core.errors import MediaError
 from kick_clip_generator.core.timeline import TICK_S
-from kick_clip_generator.media.clock import StreamClock, read_clock
+from kick_clip_generator.media.clock import read_clock
+from kick_clip_generator.media.commands import (
+    CONTAINERS,
+    FRAME_ROWS,
+    FRAME_WIDTH_PX,
+    SAMPLES_PER_TICK,
+    audio_command,
+    video_command,
+)
 from kick_clip_generator.media.pipes import TickPipe
 
-SAMPLE_RATE_HZ = 16_000
-FRAME_WIDTH_PX = 160
-FRAME_HEIGHT_PX = 90
-# yuv420p: 90 rows of luma, then 45 rows' worth of chroma: first all U, then all V.
-FRAME_ROWS = FRAME_HEIGHT_PX * 3 // 2
-SAMPLES_PER_TICK = int(SAMPLE_RATE_HZ * TICK_S)
-
+# 30 s, one window, wait to be read; 90 s of one medium without anything of the other.
 AHEAD_TICKS = 60
 LEAD_TICKS = 180
 QUEUE_BYTES = 1024 * 1024
-
-# Shorter jumps of the audio clock are jitter (a whole AAC frame lasts 21 ms and more), longer ones are filled or cut.
-AUDIO_JUMP_S = 0.008
-
-# Audio that begins later than the first tick by more is preceded by silence; ffmpeg's own 1 ms would be 48 samples.
-AUDIO_LATE_S = 0.000005
-
-# A frame counts as showing this much before its time stamp, so that a stamp that was rounded (to 1 ms in Matroska, 11
-# µs in MPEG-TS) never decides; the odd figure lies between the ticks of both clocks.
-FRAME_GRACE_S = 0.00150556
-
-# fps repeats a picture up to the next one, all at once: damaged time stamps could make millions, so they are held back.
-MAX_JUMP_S = 600.0
-
-# A stream whose clock jumps ahead by hours would make ffmpeg hold hours of silence; it fails at this size instead.
-MAX_ALLOCATION_BYTES = 256 * 1024 * 1024
-
-FORMATS = {"mpegts": "mpegts", "mp4": "mov,mp4,m4a,3gp,3g2,mj2", "nut": "nut", "matroska": "matroska,webm"}
 
 Medium = Literal["audio", "video"]
 
@@ -112,8 +94,8 @@ class DecodeRun:
         frames_per_tick = frame_rate_hz * TICK_S
         if frames_per_tick < 1 or frames_per_tick != round(frames_per_tick):
             raise ValueError(f"expected a whole number of frames per {TICK_S} s, got {frame_rate_hz} frames a second")
-        if container not in FORMATS:
-            raise ValueError(f"expected one of {', '.join(FORMATS)}, got {container!r}")
+        if container not in CONTAINERS:
+            raise ValueError(f"expected one of {', '.join(CONTAINERS)}, got {container!r}")
         if not math.isfinite(offset_s):
             raise ValueError(f"expected a finite offset, got {offset_s}")
         self._ffmpeg = ffmpeg
@@ -251,59 +233,25 @@ class DecodeRun:
         if clock is None:
             return b""
         there: dict[Medium, bool] = {"audio": clock.has_audio, "video": clock.has_video}
-        arguments: dict[Medium, tuple[list[str], int]] = {
-            "audio": (self._audio_arguments(clock), SAMPLES_PER_TICK * 2),
-            "video": (self._video_arguments(clock), self._frames_per_tick * FRAME_ROWS * FRAME_WIDTH_PX),
+        # In the stream's own time stamps.
+        first_tick_s = self._next_tick * TICK_S - (self._offset_s - clock.start_s)
+        stream = (self._ffmpeg, self._container)
+        commands: dict[Medium, tuple[list[str], int]] = {
+            "audio": (audio_command(*stream, clock, first_tick_s), SAMPLES_PER_TICK * 2),
+            "video": (
+                video_command(*stream, self._frames_per_tick, first_tick_s),
+                self._frames_per_tick * FRAME_ROWS * FRAME_WIDTH_PX,
+            ),
         }
         with self._changed:
             self._check()
             self._head = None
-            for medium, (options, tick_bytes) in arguments.items():
+            for medium, (command, tick_bytes) in commands.items():
                 if self._wanted[medium] and there[medium]:
-                    command = [self._ffmpeg, *self._input_arguments(), *options, "pipe:1"]
                     self._pipes[medium] = TickPipe(
                         medium, command, tick_bytes=tick_bytes, limit_ticks=AHEAD_TICKS, changed=self._changed
                     )
         return head if self._pipes else b""
-
-    def _input_arguments(self) -> list[str]:
-        return [
-            *("-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-max_alloc", str(MAX_ALLOCATION_BYTES)),
-            *("-filter_threads", "1", "-protocol_whitelist", "pipe", "-format_whitelist", FORMATS[self._container]),
-            # Time stamps as they are: without this ffmpeg closes gaps of 10 s and more. A picture that changes its size
-            # goes on through the same filters, where new ones would count from the first tick again; audio that changes
-            # its rate ends there, and is unknown for the rest of the run.
-            *("-copyts", "-reinit_filter", "0", "-max_error_rate", "1", "-threads", "1"),
-            *("-f", self._container, "-i", "pipe:0", "-sn", "-dn"),
-        ]
-
-    def _audio_arguments(self, clock: StreamClock) -> list[str]:
-        rate = clock.sample_rate_hz
-        # Where the first packet's first sample lies, in samples after the first tick; the 0.001 decides halves alike in
-        # every run.
-        place = math.floor(clock.first_sample_refined - self._first_tick_s(clock) * rate + 0.501)
-        filters = (
-            f"aresample=async=1:min_hard_comp={AUDIO_JUMP_S},asetpts=PTS-({clock.first_sample - place})*SR/{rate},"
-            f"atrim=start_pts=0,aresample={SAMPLE_RATE_HZ}:async=1:min_comp={AUDIO_LATE_S}:first_pts=0,"
-            # One write per tick; ffmpeg would make one per packet, 13 times as many.
-            f"asetnsamples={SAMPLES_PER_TICK}:pad=0"
-        )
-        return ["-vn", "-af", filters, "-ac", "1", "-c:a", "pcm_s16le", "-f", "s16le"]
-
-    def _video_arguments(self, clock: StreamClock) -> list[str]:
-        shift_us = round((self._first_tick_s(clock) + FRAME_GRACE_S) * 1e6)
-        jump_us = round(MAX_JUMP_S * 1e6)
-        filters = (
-            f"settb=AVTB,setpts='min(PTS-({shift_us}),if(isnan(PREV_OUTPTS),0,PREV_OUTPTS)+{jump_us})',"
-            f"fps=fps={round(self._frames_per_tick / TICK_S)}:round=up:start_time=0,"
-            # Area averages every pixel of the source; bilinear would look at 1 of 36 of a 1080p picture.
-            f"scale={FRAME_WIDTH_PX}:{FRAME_HEIGHT_PX}:flags=area,format=yuv420p"
-        )
-        return ["-an", "-vf", filters, "-fps_mode", "passthrough", "-c:v", "rawvideo", "-f", "rawvideo"]
-
-    def _first_tick_s(self, clock: StreamClock) -> float:
-        """The first tick's start in the stream's own time stamps."""
-        return self._next_tick * TICK_S - (self._offset_s - clock.start_s)
 
     def _ready(self, ticks: int) -> bool:
         """Whether `read` may answer."""

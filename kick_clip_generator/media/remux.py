@@ -13,7 +13,6 @@ import itertools
 import logging
 import math
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +23,7 @@ from av.stream import Discard, Stream
 
 from kick_clip_generator.core.errors import MediaError
 from kick_clip_generator.media.clock import read_clock
+from kick_clip_generator.media.mux import Output, Sink
 from kick_clip_generator.media.probe import (
     MediaInfo,
     Readable,
@@ -89,10 +89,10 @@ class Remuxer:
         self._rewind()
         self.info: MediaInfo = describe(self._input)
         self.container = next(
-            (name for name in STREAM_CONTAINERS if _Output.fits(name, self._streams)), STREAM_CONTAINERS[-1]
+            (name for name in STREAM_CONTAINERS if Output.fits(name, self._streams)), STREAM_CONTAINERS[-1]
         )
-        self._sink = _Sink()
-        self._output: _Output | None = None
+        self._sink = Sink()
+        self._output: Output | None = None
         self._head = b""
 
     def start(self, time_s: float) -> float:
@@ -110,7 +110,7 @@ class Remuxer:
         """
         self._end_run()
         reach_s = self._time_of(self._position(time_s))
-        self._output = _Output(self._sink, self.container, self._streams, self._shift_s)
+        self._output = Output(self._sink, self.container, self._streams, self._shift_s)
         zero_s = self._output.start_s()
         head_s = HEAD_S
         while True:
@@ -151,7 +151,7 @@ class Remuxer:
         try:
             with target.open("wb") as file:
                 # From about 0 on, for Matroska counts a file's duration from there.
-                self._output = _Output(file, name, self._streams, math.floor(first_s + self._start_s - MAX_SKEW_S))
+                self._output = Output(file, name, self._streams, math.floor(first_s + self._start_s - MAX_SKEW_S))
                 # A packet of the other stream that belongs before the end may be stored a little after it.
                 self._copy(end_s + MAX_SKEW_S)
                 self._end_run()
@@ -287,89 +287,3 @@ class Remuxer:
             output.finish()
         self._sink.drain()
         self._head = b""
-
-
-class _Sink:
-    """Collects what libavformat writes; it can't seek, as a pipe can't."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def write(self, data: bytes, /) -> int:
-        self._parts.append(data)
-        return len(data)
-
-    def drain(self) -> bytes:
-        data = b"".join(self._parts)
-        self._parts.clear()
-        return data
-
-
-class _Output:
-    """One muxer that takes packets of the input's streams."""
-
-    def __init__(self, file: object, name: str, streams: list[Stream], shift_s: int) -> None:
-        # Nothing reads NUT's index behind a pipe, and on damaged time stamps writing it aborts the whole program.
-        options = {"write_index": "0"} if name == "nut" else {}
-        self._container = av.open(file, "w", format=name, container_options=options)
-        try:
-            # opaque: copy the decoder's parameters; without it PyAV asks for an encoder of that name.
-            self._streams = {s.index: self._container.add_stream_from_template(s, opaque=True) for s in streams}
-            for stream in self._streams.values():
-                # libavformat's NUT muxer garbles MP3 of a known constant bit rate: it takes the frame headers, which it
-                # leaves out to save space, to be those of that rate.
-                stream.codec_context.bit_rate = 0
-            self._container.start_encoding()
-        except (av.FFmpegError, ValueError) as error:
-            raise MediaError(f"The media can't be copied to {name}: {error}.") from error
-        self._inputs = streams
-        self._shift_s = shift_s
-        self._last_dts: dict[int, int] = {}
-
-    @classmethod
-    def fits(cls, name: str, streams: list[Stream]) -> bool:
-        """Whether a container takes the codecs of streams."""
-        try:
-            cls(_Sink(), name, streams, 0).finish()
-        except MediaError:
-            return False
-        return True
-
-    def add(self, packet: Packet[Any]) -> None:
-        """Write one packet, its time stamps less the shift.
-
-        Raises:
-            MediaError: the muxer refuses it.
-        """
-        index = packet.stream_index
-        shift = round(self._shift_s / packet.time_base)
-        dts = packet.dts if packet.dts is not None else packet.pts
-        pts = packet.pts if packet.pts is not None else packet.dts
-        assert dts is not None and pts is not None
-        # Muxers refuse a clock that steps back; damaged and joined files have such.
-        dts = max(dts - shift, self._last_dts.get(index, dts - shift - 1) + 1)
-        self._last_dts[index] = dts
-        packet.dts, packet.pts = dts, max(pts - shift, dts)
-        packet.stream = self._streams[index]
-        try:
-            self._container.mux_one(packet)
-        except av.FFmpegError as error:
-            raise MediaError(f"The media can't be copied: {error.strerror or error}.") from error
-
-    def start_s(self) -> float:
-        """Where the input's start lies in the output's time stamps, rounded as the muxer rounds.
-
-        Without the rounding a run from the start would seem to begin 4 µs after it, and lose its first tick.
-        """
-        starts = []
-        for stream in self._inputs:
-            base, time_base = stream.time_base, self._streams[stream.index].time_base
-            if stream.start_time is not None and base is not None and time_base is not None:
-                stamp = (stream.start_time - round(self._shift_s / base)) * base / time_base
-                starts.append(float(math.floor(stamp + Fraction(1, 2)) * time_base))
-        return min(starts, default=-float(self._shift_s))
-
-    def finish(self) -> None:
-        """Write what the muxer still holds."""
-        with contextlib.suppress(av.FFmpegError):
-            self._container.close()

@@ -15,7 +15,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from kick_clip_generator.core.errors import MediaError
-from kick_clip_generator.media.probe import best_streams, open_media, start_of
+from kick_clip_generator.media.probe import best_streams, open_media, packets_of, start_of
 
 # MPEG-TS, MPEG-PS and the like have no index: ffmpeg's search by time lands at *some* packet near the target, often
 # past the keyframe, and the picture stays missing until the next one. Half a second ahead is more than any reordering.
@@ -142,14 +142,10 @@ class _Packet(NamedTuple):
 def _packets(container: InputContainer, streams: Sequence[Stream], end_s: float) -> Iterator[_Packet]:
     """Packets that are shown before `end_s`, from where the container stands."""
     going = {stream.index for stream in streams}
-    for packet in container.demux(*streams) if streams else ():
-        shown, decoded = packet.pts, packet.dts
-        if shown is None or decoded is None:
-            shown = decoded = shown if shown is not None else decoded
-        if shown is None or decoded is None:
-            continue
+    for packet in packets_of(container, streams) if streams else ():
+        stamps = [stamp for stamp in (packet.pts, packet.dts) if stamp is not None]
         tick_s = float(packet.time_base)
-        begin_s, decode_s = shown * tick_s, decoded * tick_s
+        begin_s, decode_s = stamps[0] * tick_s, stamps[-1] * tick_s
         if decode_s >= end_s:
             # The other medium may lag behind in the file, but not for ever.
             going.discard(packet.stream_index)

@@ -120,6 +120,7 @@ def test_bad_setting_is_one_line(
     assert words in complaint(capsys, "--url", media / "plain.mp4", "--generate-clips")
 
 
+@pytest.mark.slow
 def test_a_locked_library(media: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import sqlite3
 
@@ -139,6 +140,7 @@ def test_a_newer_library(media: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "newer" in complaint(capsys, "--url", media / "plain.mp4", "--generate-clips")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["-x.mp4", "CON.mp4", "a\N{PILE OF POO}b:c.mp4", "é" * 120 + ".mp4", "concat:a.mp4"])
 def test_odd_file_names(name: str, media: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copy(media / "stream.mp4", name)

@@ -151,6 +151,7 @@ SOURCES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["exact", "copy"])
 @pytest.mark.parametrize("name", SOURCES)
 def test_clip_starts_at_the_frame_and_keeps_sync(make: Make, ffmpeg: str, tmp_path: Path, name: str, mode: str) -> None:

@@ -67,6 +67,9 @@ MIN_AUDIO_SCORE = 0.2
 # Video highlights below this score are not shown. 0 to 1.
 MIN_VIDEO_SCORE = 0.2
 
+# When no moment reaches its minimum score, give the best one.
+KEEP_BEST = True
+
 # Share of the heuristic score once a model is trained. 0 to 1.
 HEURISTIC_WEIGHT = 0.6
 

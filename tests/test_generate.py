@@ -264,10 +264,10 @@ def test_one_clip_per_moment() -> None:
         (found("video", 12, 0.9), found("video", 90, 0.4)),
     )
     merged = (found("both", 12, 0.95), audio[1], video[1])
-    planned = plan_clips(Detection(audio, video, merged), "both")
+    planned = plan_clips(merged, audio, video)
     assert [plan.stem for plan in planned] == [
         "video_highlight_1_video",
         "audio_highlight_1_audio",
         "video_highlight_2_video",
     ]
-    assert [plan.highlight for plan in plan_clips(Detection(audio, video, merged), "audio")] == list(audio)
+    assert [plan.kind for plan in plan_clips(merged)] == ["audio", "audio", "video"]

@@ -298,3 +298,12 @@ def test_values_out_of_range_are_refused(changes: dict[str, object]) -> None:
 def test_a_misspelled_weight_is_told_its_name() -> None:
     with pytest.raises(InputError, match="rms_mean"):
         replace(CONFIG, audio_weights={"rms_men": 1.0})
+
+
+def test_the_best_moment_is_given_when_none_reaches_the_minimum() -> None:
+    timeline = excite(noise(400), Span(60, 70))
+    strict = DetectionConfig(min_audio_score=1.0, min_video_score=1.0)
+    found = detect(timeline, replace(strict, keep_best=True))
+    assert len(found.merged) == 1 and 60 <= found.merged[0].peak_s <= 70
+    assert any("KEEP_BEST" in note for note in found.notes) and any("MIN_AUDIO_SCORE=1" in note for note in found.notes)
+    assert detect(timeline, strict).merged == ()

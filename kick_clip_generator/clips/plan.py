@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kick_clip_generator.core.records import Detection, Highlight
+from kick_clip_generator.core.records import Highlight
 
 ClipKind = Literal["audio", "video"]
-KindChoice = Literal["audio", "video", "both"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +24,16 @@ class PlannedClip:
         return f"{self.kind}_highlight_{self.number}_{self.kind}"
 
 
-def plan_clips(detection: Detection, kinds: KindChoice) -> list[PlannedClip]:
-    """One clip per moment, best first, numbered per kind.
-
-    A moment that both kinds found is cut once, under the kind that scored higher: two files of one moment are what
-    people delete first.
-
-    Args:
-        detection: what was found; its per-kind lists are already capped.
-        kinds: "audio" or "video" takes that list alone.
-    """
-    if kinds == "audio":
-        return _numbered([("audio", h) for h in detection.audio])
-    if kinds == "video":
-        return _numbered([("video", h) for h in detection.video])
-    return plan_given(detection.merged, detection.audio, detection.video)
-
-
-def plan_given(
+def plan_clips(
     highlights: Sequence[Highlight], audio: Sequence[Highlight] = (), video: Sequence[Highlight] = ()
 ) -> list[PlannedClip]:
-    """Plan clips for highlights of any kind; kind "both" becomes the kind that scored higher at that moment.
+    """Plan one clip for each highlight, numbered per kind; "both" becomes the kind that scored higher at that moment.
+
+    Two files of one moment are what people delete first, so merged highlights are planned, not the lists of each kind.
 
     Args:
-        highlights: in the order of their rank.
-        audio, video: the per-kind lists to decide "both" by; without them it counts as audio.
+        highlights: one per moment, in the order of their rank.
+        audio, video: the lists per kind to decide "both" by; without them it counts as audio.
     """
 
     def best_at(moment: Highlight, found: Sequence[Highlight]) -> float:

@@ -26,6 +26,9 @@ MOST_PER_KIND = 25
 # Evidence (weighted σ over ten seconds) that makes a score of one half.
 HALF_SCORE: Mapping[Medium, float] = {"audio": 2.5, "video": 3.75}
 
+# Chance alone lets a steady stream score up to about this.
+BARELY = 0.05
+
 # A learned judge may lift a candidate that the heuristic ranks lower: it sees this many times as many as are asked for.
 POOL = 3
 
@@ -40,6 +43,7 @@ class DetectionConfig:
         clip_duration_s: fixed length of clips; None: ends are chosen.
         min_clip_s, max_clip_s: limits of chosen clips.
         min_audio_score, min_video_score: highlights below are not shown.
+        keep_best: when no moment of either kind reaches its minimum, give the best one that is more than chance.
         heuristic_weight, ml_weight: shares in the blend with a learned score.
         audio_weights, video_weights: evidence per σ of each signal, keyed `<feature>_mean`.
 
@@ -55,6 +59,7 @@ class DetectionConfig:
     max_clip_s: float = 60.0
     min_audio_score: float = 0.2
     min_video_score: float = 0.2
+    keep_best: bool = False
     heuristic_weight: float = 0.6
     ml_weight: float = 0.4
     audio_weights: Mapping[str, float] = field(default_factory=lambda: AUDIO_WEIGHTS)
@@ -93,26 +98,32 @@ def detect(timeline: Timeline, config: DetectionConfig, scorer: Scorer | None = 
     seen = measure_evidence(timeline, config.video_weights, "video")
     if not heard.names and not seen.names:
         return Detection(notes=("Neither sound nor picture could be measured, so there are no highlights.",))
-    audio, audio_notes = _of_medium("audio", heard, timeline, config, scorer)
-    video, video_notes = _of_medium("video", seen, timeline, config, scorer)
-    return Detection(audio=audio, video=video, merged=merge(audio, video), notes=(*audio_notes, *video_notes))
+    audio, best_audio, audio_notes = _of_medium("audio", heard, timeline, config, scorer)
+    video, best_video, video_notes = _of_medium("video", seen, timeline, config, scorer)
+    notes = (*audio_notes, *video_notes)
+    if config.keep_best and not audio and not video:
+        best = max((*best_audio, *best_video), key=lambda highlight: highlight.score, default=None)
+        if best is not None and best.score >= BARELY:
+            audio, video = ((best,), ()) if best.kind == "audio" else ((), (best,))
+            notes = (*notes, "The best moment is given all the same, for there is no other (KEEP_BEST).")
+    return Detection(audio=audio, video=video, merged=merge(audio, video), notes=notes)
 
 
 def _of_medium(
     medium: Medium, evidence: Evidence, timeline: Timeline, config: DetectionConfig, scorer: Scorer | None
-) -> tuple[tuple[Highlight, ...], tuple[str, ...]]:
-    """The highlights of one medium, best first, and what to tell the user about them."""
+) -> tuple[tuple[Highlight, ...], tuple[Highlight, ...], tuple[str, ...]]:
+    """The highlights of one medium, best first; the best moment, whatever it scores; what to tell the user."""
     audio = medium == "audio"
     count = config.max_audio if audio else config.max_video
     if count == 0:
-        return (), ()
+        return (), (), ()
     if not evidence.names:
-        return (), (f"No {medium}: {'video' if audio else 'audio'} highlights only.",)
+        return (), (), (f"No {medium}: {'video' if audio else 'audio'} highlights only.",)
     candidates = find_events(evidence.parts, count=POOL * count, min_gap_s=config.min_gap_s)
     highlights = _judge(medium, candidates, evidence, timeline, config, scorer)
     threshold = config.min_audio_score if audio else config.min_video_score
     kept = tuple(highlight for highlight in highlights if highlight.score >= threshold)[:count]
-    return kept, () if kept else (_nothing_found(medium, highlights, threshold),)
+    return kept, tuple(highlights[:1]), () if kept else (_nothing_found(medium, highlights, threshold),)
 
 
 def _nothing_found(medium: Medium, highlights: list[Highlight], threshold: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kick_clip_generator.clips.plan import plan_given
+from kick_clip_generator.clips.plan import plan_clips
 from kick_clip_generator.core.clip_row import SURROUNDINGS_S
 from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback, silent
@@ -68,7 +68,7 @@ def cut_highlights(
     )
     return cut_clips(
         source,
-        plan_given(highlights, analysis.detection.audio, analysis.detection.video),
+        plan_clips(highlights, analysis.detection.audio, analysis.detection.video),
         folder=folder,
         mode=request.cut,
         timeline=analysis.timeline,

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from kick_clip_generator.clips.manifest import highlights_document, manifest_name, write_json
-from kick_clip_generator.clips.plan import KindChoice, plan_clips
+from kick_clip_generator.clips.plan import plan_clips
 from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback, silent
 from kick_clip_generator.core.protocols import Scorer
-from kick_clip_generator.core.records import CutMode, Detection, Source, Span
+from kick_clip_generator.core.records import CutMode, Detection, Kind, Source, Span
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.highlights.detect import DetectionConfig
 from kick_clip_generator.jobs.inline import analyze_inline
@@ -33,7 +33,6 @@ class GenerateRequest:
     Attributes:
         url: a local file, a media URL or an HLS playlist URL.
         make_clips: whether files are cut.
-        kinds: which highlights are wanted.
         span: the part of the stream to analyse; None for all of it.
         cut: how clips are cut.
         output: a folder to write the clips flat into; None for `OUTPUT_DIR/<source>/`.
@@ -42,7 +41,6 @@ class GenerateRequest:
 
     url: str
     make_clips: bool
-    kinds: KindChoice
     span: Span | None
     cut: CutMode
     output: Path | None
@@ -55,7 +53,7 @@ class GenerateRequest:
         url: str,
         settings: Settings,
         make_clips: bool = True,
-        kinds: KindChoice = "both",
+        kinds: Kind = "both",
         max_audio_clips: int | None = None,
         max_video_clips: int | None = None,
         min_gap_s: float | None = None,
@@ -84,13 +82,14 @@ class GenerateRequest:
             span = Span(start_s, end_s if end_s is not None else start_s + settings.max_stream_duration)
         config = DetectionConfig(
             min_gap_s=settings.min_gap if min_gap_s is None else min_gap_s,
-            max_audio=settings.top_n_highlights if max_audio_clips is None else max_audio_clips,
-            max_video=settings.top_n_highlights if max_video_clips is None else max_video_clips,
+            max_audio=0 if kinds == "video" else max_audio_clips or settings.top_n_highlights,
+            max_video=0 if kinds == "audio" else max_video_clips or settings.top_n_highlights,
             clip_duration_s=clip_duration_s,
             min_clip_s=settings.min_clip_seconds,
             max_clip_s=settings.max_clip_seconds,
             min_audio_score=settings.min_audio_score,
             min_video_score=settings.min_video_score,
+            keep_best=settings.keep_best,
             heuristic_weight=settings.heuristic_weight,
             ml_weight=settings.ml_weight,
         )
@@ -98,7 +97,7 @@ class GenerateRequest:
             config = dataclasses.replace(config, audio_weights=dict(audio_weights))
         if video_weights is not None:
             config = dataclasses.replace(config, video_weights=dict(video_weights))
-        return cls(url.strip(), make_clips, kinds, span, cut or settings.cut, output, config)
+        return cls(url.strip(), make_clips, span, cut or settings.cut, output, config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ class GenerateResult:
 
     Attributes:
         source: what the URL resolved to.
-        detection: its highlights, those of the kinds asked for.
+        detection: its highlights.
         analysis: windows and bytes.
         clips: files, best first.
         folder: where they lie; None when none were asked for.
@@ -168,7 +167,7 @@ def generate_highlights(
         progress=progress,
         cancel=token,
     )
-    detection = only_kinds(analysis.detection, request.kinds)
+    detection = analysis.detection
     highlight_ids = library.replace_highlights(source_id, job_id, detection.merged)
 
     clips: list[ClipFile] = []
@@ -176,7 +175,7 @@ def generate_highlights(
     if folder is not None:
         clips, failures = cut_clips(
             source,
-            plan_clips(detection, request.kinds),
+            plan_clips(detection.merged, detection.audio, detection.video),
             folder=folder,
             mode=request.cut,
             timeline=analysis.timeline,
@@ -201,19 +200,6 @@ def generate_highlights(
     progress(Progress("done"))
     all_notes = [*model.notes, *notes, *_coverage(analysis), *detection.notes, *failures]
     return GenerateResult(source, detection, analysis, clips, folder, all_notes, document)
-
-
-def only_kinds(detection: Detection, kinds: KindChoice) -> Detection:
-    """The highlights of the kinds asked for."""
-    if kinds == "both":
-        return detection
-    wanted = detection.audio if kinds == "audio" else detection.video
-    return dataclasses.replace(
-        detection,
-        audio=detection.audio if kinds == "audio" else (),
-        video=detection.video if kinds == "video" else (),
-        merged=wanted,
-    )
 
 
 def _coverage(analysis: Analysis) -> list[str]:

@@ -114,7 +114,7 @@ def test_no_packet_is_changed(made: Path) -> None:
 def test_a_run_from_the_middle_gives_the_bits_of_the_whole(made: Path) -> None:
     with made.open("rb") as file:
         remuxer = Remuxer(file)
-        assert remuxer.info == probe(made)
+        assert repr(remuxer.info) == repr(probe(made))  # sound alone has no frame rate, and NaN is not NaN
         offset_s, first, pcm, frames = decode(remuxer, 0.0)
         assert -0.1 < offset_s <= 1e-6 and first == 0
         # The sound of an MP3 in MP4 ends 25 ms early, and a tick that is not whole is left out.

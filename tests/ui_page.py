@@ -160,7 +160,11 @@ def chromium() -> Iterator[Any]:
         "playwright.sync_api", reason="Playwright is not installed, so no browser is driven."
     )
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        # Debian's /usr/bin/chromium is a shell script that needs grep and others, whatever PATH the tests run with.
+        path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/bin"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=CHROMIUM_FLAGS, env={**os.environ, "PATH": path}
+        )
         try:
             yield browser
         finally:

@@ -235,13 +235,13 @@ def ffmpeg_children(pid: int) -> list[int]:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_run_leaves_nothing_and_goes_on(how: signal.Signals, origin: Origin) -> None:
     url = origin.url("ts/index.m3u8")
-    origin.slow("/ts/index_014.ts", 3.0)
+    origin.slow("/ts/index_014.ts", 60.0)
     process = start("--url", url, "--generate-clips")
     try:
         wait_for_windows(1)
         children = ffmpeg_children(process.pid)
         process.send_signal(how)
-        process.wait(10)
+        process.wait(8)
     finally:
         process.kill()
         process.communicate()

@@ -7,12 +7,9 @@ so that one worker or five give the same bits.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import logging
-import math
 import operator
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +25,7 @@ from kick_clip_generator.features.extract import FeatureExtractor
 from kick_clip_generator.features.registry import AUDIO_NAMES, NAMES
 from kick_clip_generator.library.records import WindowStatus
 from kick_clip_generator.media.decode import DecodeRun
+from kick_clip_generator.pipeline.feeder import Feeder
 from kick_clip_generator.sources.reader import Reader
 
 log = logging.getLogger(__name__)
@@ -37,14 +35,6 @@ WINDOWS_PER_BATCH = 20
 
 # A medium may end a tick or two before the other; less than that missing is still a complete window.
 TICKS_LOST_AT_THE_END = 2
-
-# Decoders give their last half tick only when they see what comes after it.
-TAIL_S = 0.5
-
-FEED_BYTES = 1 << 20
-
-# Joining waits this long for a fetch that is between two looks at the cancel token.
-JOIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +159,7 @@ def _measure_run(
             video=reader.info.has_video,
             frame_rate_hz=options.frame_rate_hz,
         ) as run,
-        _Feeder(reader, windows, run, options.temp_dir) as feeder,
+        Feeder(reader, windows, run, options.temp_dir) as feeder,
     ):
         for window in windows:
             cancel.check()
@@ -237,84 +227,3 @@ def _judged(
     else:
         status = "done"
     return WindowResult(window, status, first_tick, rows, detail)
-
-
-class _Feeder:
-    """A thread that fetches window after window and feeds the decoders; its chunk files never outlive it."""
-
-    def __init__(self, reader: Reader, windows: Sequence[Window], run: DecodeRun, temp_dir: Path) -> None:
-        self._reader = reader
-        self._windows = windows
-        self._run = run
-        self._temp_dir = temp_dir
-        self._bytes: dict[int, int] = {}
-        self._failure: tuple[int, Exception] | None = None
-        self._ended_at: int | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._feed, name="feeder", daemon=True)
-
-    def __enter__(self) -> _Feeder:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._run.kill()
-        self._thread.join(JOIN_S)
-
-    def bytes_of(self, window: Window) -> int:
-        return self._bytes.get(window.n, 0)
-
-    def failure_of(self, window: Window) -> Exception | None:
-        """The error that ended the feed, from the window on where it struck."""
-        return self._failure[1] if self._failure is not None and window.n >= self._failure[0] else None
-
-    def ended_before(self, window: Window) -> bool:
-        """Whether the stream gave no more media for this window."""
-        return self._ended_at is not None and window.n >= self._ended_at
-
-    def _feed(self) -> None:
-        window = self._windows[0]
-        try:
-            for window in self._windows:
-                if self._stop.is_set():
-                    return
-                chunk = self._temp_dir / f"window_{window.n:05d}.chunk"
-                try:
-                    fetched = self._reader.fetch(self._with_tail(window), chunk)
-                    self._bytes[window.n] = fetched
-                finally:
-                    # A fetch that fails midway leaves what came before.
-                    self._pour(chunk)
-                if not fetched and math.isnan(self._reader.info.duration_s):
-                    self._ended_at = window.n
-                    break
-        except Exception as error:  # handed to the reading thread, which reports it with its window
-            self._failure = (window.n, error)
-        finally:
-            self._close()
-
-    def _with_tail(self, window: Window) -> Window:
-        """The run's last window reaches into the next one; the others get the next one anyway."""
-        reach_s = window.end_s + TAIL_S
-        if window is not self._windows[-1] or any(window.end_s <= at_s <= reach_s for at_s in self._reader.breaks_s):
-            return window
-        return dataclasses.replace(window, end_s=reach_s)
-
-    def _pour(self, chunk: Path) -> None:
-        """Feed a chunk file, if there is one, and delete it."""
-        if not chunk.is_file():
-            return
-        try:
-            with chunk.open("rb") as media:
-                while not self._stop.is_set() and (piece := media.read(FEED_BYTES)):
-                    self._run.feed(piece)
-        finally:
-            chunk.unlink(missing_ok=True)
-
-    def _close(self) -> None:
-        try:
-            self._run.close_input()
-        except Exception as error:
-            if self._failure is None:
-                self._failure = (self._windows[-1].n, error)

@@ -24,7 +24,49 @@ from kick_clip_generator.sources.range_file import RangeFile
 from kick_clip_generator.sources.safety import redact
 
 
-class FileReader:
+class _PacketReader:
+    """What both readers share: a run is packets that are copied out of one demuxer, by one thread at a time."""
+
+    breaks_s: tuple[float, ...] = ()
+    _remuxer: Remuxer
+
+    def __init__(self) -> None:
+        # PyAV's containers must not be closed while another thread reads them.
+        self._busy = threading.Lock()
+
+    @property
+    def container(self) -> str:
+        return self._remuxer.container
+
+    @property
+    def info(self) -> MediaInfo:
+        return self._remuxer.info
+
+    def start(self, window: Window) -> float:
+        with self._busy, self._reading():
+            return self._remuxer.start(window.start_s)
+
+    def fetch(self, window: Window, target: Path) -> int:
+        with self._busy, self._reading():
+            data = self._remuxer.chunk(window.end_s)
+        return write_chunk(target, [data])
+
+    def close(self) -> None:
+        with self._busy:
+            self._remuxer.close()
+
+    def _reading(self) -> contextlib.AbstractContextManager[None]:
+        """Around every use of the demuxer."""
+        return contextlib.nullcontext()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class FileReader(_PacketReader):
     """A local file.
 
     Raises:
@@ -32,11 +74,8 @@ class FileReader:
         MediaError: when it holds no media any more.
     """
 
-    breaks_s: tuple[float, ...] = ()
-
     def __init__(self, rendition: Rendition) -> None:
-        # PyAV's containers must not be closed while another thread reads them.
-        self._busy = threading.Lock()
+        super().__init__()
         self._path = Path(rendition.url)
         try:
             self._file = self._path.open("rb")
@@ -48,39 +87,15 @@ class FileReader:
             self._file.close()
             raise
 
-    @property
-    def container(self) -> str:
-        return self._remuxer.container
-
-    @property
-    def info(self) -> MediaInfo:
-        return self._remuxer.info
-
-    def start(self, window: Window) -> float:
-        with self._busy:
-            return self._remuxer.start(window.start_s)
-
-    def fetch(self, window: Window, target: Path) -> int:
-        with self._busy:
-            data = self._remuxer.chunk(window.end_s)
-        return write_chunk(target, [data])
-
     def span(self, span: Span, folder: Path) -> MediaSpan:
         return MediaSpan(self._path, 0.0, temporary=False)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
-        with self._busy:
-            self._remuxer.close()
-            self._file.close()
+        super().close()
+        self._file.close()
 
 
-class HttpReader:
+class HttpReader(_PacketReader):
     """A file on a web server that sends parts of it.
 
     Raises:
@@ -88,10 +103,8 @@ class HttpReader:
         MediaError: when the file holds no media any more.
     """
 
-    breaks_s: tuple[float, ...] = ()
-
     def __init__(self, rendition: Rendition, settings: Settings, cancel: CancelToken | None = None) -> None:
-        self._busy = threading.Lock()
+        super().__init__()
         self._url = rendition.url
         self._client = HttpClient(settings, cancel)
         self._cutter: tuple[RangeFile, Remuxer] | None = None
@@ -100,23 +113,6 @@ class HttpReader:
         except BaseException:
             self._client.close()
             raise
-
-    @property
-    def container(self) -> str:
-        return self._remuxer.container
-
-    @property
-    def info(self) -> MediaInfo:
-        return self._remuxer.info
-
-    def start(self, window: Window) -> float:
-        with self._busy, _reading(self._file):
-            return self._remuxer.start(window.start_s)
-
-    def fetch(self, window: Window, target: Path) -> int:
-        with self._busy, _reading(self._file):
-            data = self._remuxer.chunk(window.end_s)
-        return write_chunk(target, [data])
 
     def span(self, span: Span, folder: Path) -> MediaSpan:
         # A demuxer of its own: the run goes on where it was.
@@ -131,19 +127,16 @@ class HttpReader:
             offset_s = remuxer.write_span(span.start_s, span.end_s, path)
         return MediaSpan(path, offset_s, temporary=True)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
         # Wakes a thread that waits for bytes, which then lets go of the demuxer.
         self._client.close()
+        super().close()
         with self._busy:
-            self._remuxer.close()
             if self._cutter is not None:
                 self._cutter[1].close()
+
+    def _reading(self) -> contextlib.AbstractContextManager[None]:
+        return _reading(self._file)
 
     def _open(self) -> tuple[RangeFile, Remuxer]:
         beginning = self._client.peek(self._url, PEEK_BYTES)

@@ -85,8 +85,8 @@ def test_a_form_becomes_a_request() -> None:
         Settings()
     )
     assert (request.span.start_s, request.span.end_s) == (60.0, 150.0)
-    assert request.config.clip_duration_s == 30 and request.config.max_audio == 5 and request.config.max_video == 6
-    assert (request.kinds, request.cut) == ("video", "copy")
+    assert (request.config.clip_duration_s, request.config.max_audio, request.config.max_video) == (30, 0, 6)
+    assert request.cut == "copy" and a_form().request(Settings()).config.max_audio == 5
     assert a_form(clip_duration="Auto").request(Settings()).config.clip_duration_s is None
 
 

@@ -80,10 +80,14 @@ class GenerateRequest:
                     f"The start (minute {start_s / 60:g}) must lie before the end (minute {end_s / 60:g}); swap them."
                 )
             span = Span(start_s, end_s if end_s is not None else start_s + settings.max_stream_duration)
+
+        def most(clips: int | None) -> int:
+            return settings.top_n_highlights if clips is None else clips
+
         config = DetectionConfig(
             min_gap_s=settings.min_gap if min_gap_s is None else min_gap_s,
-            max_audio=0 if kinds == "video" else max_audio_clips or settings.top_n_highlights,
-            max_video=0 if kinds == "audio" else max_video_clips or settings.top_n_highlights,
+            max_audio=0 if kinds == "video" else most(max_audio_clips),
+            max_video=0 if kinds == "audio" else most(max_video_clips),
             clip_duration_s=clip_duration_s,
             min_clip_s=settings.min_clip_seconds,
             max_clip_s=settings.max_clip_seconds,

@@ -16,6 +16,8 @@ from kick_clip_generator.media.demo_picture import FPS, HEIGHT_PX, WIDTH_PX, dem
 from kick_clip_generator.media.demo_sound import RATE_HZ, demo_sound
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 
+pytestmark = pytest.mark.slow
+
 LENGTH_S = 180.0
 EVENTS = demo_events(0, LENGTH_S)
 

@@ -19,6 +19,8 @@ from kick_clip_generator.sources.reader import Reader, open_reader
 from kick_clip_generator.sources.resolve import resolve
 from tests.origin import Origin, make_hls, make_media
 
+pytestmark = pytest.mark.slow
+
 DURATION_S = 24.0
 FRAME_S = 1 / 25
 KINDS = ("file", "http", "webm", "mpegts", "fmp4", "byterange")

@@ -67,7 +67,7 @@ class KickClipGenerator:
         self._cancel = CancelToken()
 
     def cancel(self) -> None:
-        """Stop a run that goes on in another thread; what is finished is kept."""
+        """Stop the run that goes on in another thread; what is finished is kept, and the next run is not concerned."""
         self._cancel.cancel()
 
     def process_stream(
@@ -85,6 +85,7 @@ class KickClipGenerator:
         Raises:
             ClipGeneratorError: with one sentence that says what went wrong.
         """
+        self._cancel = CancelToken()
         with open_library(self.settings) as library:
             result = generate_highlights(
                 self._request(url, start_minute=start_minute, end_minute=end_minute),
@@ -114,6 +115,7 @@ class KickClipGenerator:
         Raises:
             ClipGeneratorError: with one sentence that says what went wrong.
         """
+        self._cancel = CancelToken()
         with open_library(self.settings) as library:
             files, self.notes = cut_highlights(
                 self._request(url, output=output, cut=cut),

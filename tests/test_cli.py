@@ -89,6 +89,9 @@ def complaint(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> str:
         (["--url", "{media}/plain.mp4", "--demo"], "--demo"),
         (["--url", "{media}/plain.mp4", "--gui"], "--gui"),
         (["--generate-clips"], "--url"),
+        (["--json", "found.json"], "--url"),
+        (["--url", "{media}/plain.mp4", "--json", "{media}/plain.mp4"], "stream itself"),
+        (["--url", "{media}/plain.mp4", "--json", "{media}"], "regular file"),
         (["--frobnicate"], "--frobnicate"),
         (["clip", "--url", "{media}/plain.mp4", "--start", "5", "--end", "2"], "before"),
         (["clip", "--url", "{media}/plain.mp4", "--start", "50", "--end", "60"], "end of the stream"),
@@ -141,11 +144,13 @@ def test_a_newer_library(media: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["-x.mp4", "CON.mp4", "a\N{PILE OF POO}b:c.mp4", "é" * 120 + ".mp4", "concat:a.mp4"])
+@pytest.mark.parametrize(
+    "name", ["-x.mp4", "CON.mp4", " a b.mp4 ", "~x.mp4", "a\N{PILE OF POO}b:c.mp4", "é" * 120 + ".mp4", "concat:a.mp4"]
+)
 def test_odd_file_names(name: str, media: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copy(media / "stream.mp4", name)
     assert main(["--url=" + name, "--generate-clips", "--cut", "copy"]) == 0
-    clips = list(Path("output_clips").rglob("*.mp4"))
+    clips = list(Path("output_clips").glob("*/*.mp4"))
     assert clips and all(probe(clip).duration_s > 1 for clip in clips)
 
 
@@ -160,9 +165,12 @@ def test_json_and_table(media: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_a_clip_by_hand(media: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    argv = ["clip", "--url", str(media / "stream.mp4"), "--start", "12.5", "--end", "20", "--output", "mine", "-q"]
+    argv = ["clip", "--url", str(media / "stream.mp4"), "--start", "12.5", "--end", "20", "--output", "mine"]
     assert main(argv) == 0
     path = Path(capsys.readouterr().out.strip())
+    first = path.read_bytes()
+    assert main([*argv[:4], "30", "--end", "35", "--output", "mine"]) == 0
+    assert path.read_bytes() == first and len(list(Path("mine").iterdir())) == 2, "a clip by hand replaces none"
     assert path.parent == Path("mine").resolve() and probe(path).duration_s == pytest.approx(7.5, abs=0.1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,6 +143,28 @@ def test_one_medium_alone(settings: Settings, tmp_path: Path) -> None:
         for name in absent:
             assert np.isnan(timeline.column(name)).all()
         assert not np.isnan(timeline.column(there[0])[4:]).any()
+
+
+@pytest.mark.parametrize("duration_s", [55.0, 116.0])
+def test_a_stream_of_unknown_length_ends_where_its_media_end(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, duration_s: float
+) -> None:
+    # A batch of four windows ends at 105 s: the second stream ends in the batch's last window but for its lead-in.
+    monkeypatch.setattr("kick_clip_generator.pipeline.ticks.WINDOWS_PER_BATCH", 4)
+    known = make_stream(tmp_path / "known.mp4", duration_s=duration_s, events=[(20, 28)])
+    unknown = tmp_path / "unknown.mkv"
+    with unknown.open("wb") as pipe:  # what cannot seek back cannot write the length
+        command = [ffmpeg_path(None), "-v", "error", "-i", str(known), "-c", "copy", "-f", "matroska", "-"]
+        subprocess.run(command, stdout=pipe, check=True)
+    source = resolve(str(unknown), settings)
+    assert math.isnan(source.duration_s)
+    windows = plan_windows(0, 36000, length_s=30, overlap_s=5)
+    options = DecodeOptions(ffmpeg_path(None), 4.0, tmp_path)
+    with open_reader(source, source.cheapest, settings) as reader:
+        found = list(measure(reader, windows, options=options, cancel=CancelToken()))
+    assert [result.status for result in found[:-1]] == ["done"] * (len(found) - 1)
+    last = max(result.first_tick + np.flatnonzero(~np.isnan(result.rows[:, 0]))[-1] for result in found)
+    assert last == pytest.approx(duration_s / 0.5, abs=2)
 
 
 def test_cancel_ends_between_windows(origin: Origin, settings: Settings, tmp_path: Path) -> None:

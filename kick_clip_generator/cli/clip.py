@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from kick_clip_generator.cli.arguments import number
@@ -38,6 +39,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         files, notes = cut_highlights(request, [by_hand], library=library, settings=settings, progress=bar.show)
     if not files:
         raise MediaError(" ".join(notes) or "The clip could not be made.")
-    for file in files:
-        print(file.path)
+    for note in notes:
+        print(note, file=sys.stderr)
+    if not args.quiet:
+        for file in files:
+            print(file.path)
     return 0

@@ -59,8 +59,13 @@ def add_detection_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.url is None and not args.demo:
-        if args.generate_clips:
-            raise InputError("--generate-clips needs a stream: give --url X, or --demo to try it without one")
+        for flag, given in (
+            ("--generate-clips", args.generate_clips),
+            ("--json", args.json),
+            ("--output", args.output),
+        ):
+            if given:
+                raise InputError(f"{flag} needs a stream: give --url X, or --demo to try it without one")
         from kick_clip_generator.server import open_gui
 
         return open_gui(settings, open_browser=not args.no_browser)
@@ -86,6 +91,8 @@ def generate(
 
     if args.url is not None and args.demo:
         raise InputError("--url and --demo exclude each other: give one of them")
+    if args.json is not None and str(args.json) != "-":
+        _check_target(args.json, args.url)
     with ProgressBar(quiet=args.quiet) as bar:
         request = GenerateRequest.checked(
             url=args.url if args.url is not None else str(demo_source(settings, bar.show)),
@@ -112,3 +119,14 @@ def generate(
     if not args.quiet and str(args.json) != "-":
         print_result(result)
     return 0
+
+
+def _check_target(target: Path, url: str | None) -> None:
+    """Before an hour of work: `--json` must name a file that may be written, and not the stream itself."""
+    from kick_clip_generator.library.files import check_writable
+
+    if target.exists() and not target.is_file():
+        raise InputError(f"--json {target} is no regular file; name another one, or - for the terminal")
+    if target.exists() and url is not None and Path(url).exists() and target.samefile(url):
+        raise InputError(f"--json {target} is the stream itself and would be overwritten; name another file")
+    check_writable(target.parent, min_free_bytes=1 << 20)

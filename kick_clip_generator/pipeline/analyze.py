@@ -57,7 +57,7 @@ def analyzed_span(source: Source, wanted: Span | None, settings: Settings) -> tu
     limit_s = start_s + settings.max_stream_duration
     if end_s <= limit_s:
         return Span(start_s, end_s), ()
-    if math.isinf(end_s):
+    if math.isnan(source.duration_s):
         return Span(start_s, limit_s), ()
     note = (
         f"Only {settings.max_stream_duration / 60:g} of {(end_s - start_s) / 60:.0f} minutes were analysed "

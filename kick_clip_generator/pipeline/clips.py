@@ -75,6 +75,7 @@ def cut_clips(
     settings: Settings,
     progress: ProgressCallback,
     cancel: CancelToken,
+    may_replace: bool = True,
 ) -> tuple[list[ClipFile], list[str]]:
     """Cut what is not there yet.
 
@@ -94,6 +95,7 @@ def cut_clips(
         settings: checked settings.
         progress: told after each clip.
         cancel: ends the run between and within cuts; published clips stay.
+        may_replace: put new clips in the place of untouched ones of an earlier run.
 
     Returns:
         The files in the order of `planned`, and one sentence for each clip that failed or was cut in another way.
@@ -121,7 +123,8 @@ def cut_clips(
                 continue
             try:
                 reader = lazy.reader
-                target, replace = _target(folder / f"{plan.stem}{_suffix(reader)}", stored, taken)
+                name = f"{plan.stem}{_suffix(reader)}"
+                target, replace = _target(folder / name, stored, taken, may_replace=may_replace)
                 with part_file(target) as part:
                     done = _make(reader, plan.highlight, part, temp=temp, mode=mode, settings=settings, cancel=cancel)
                     published = publish(part, target, replace=replace)
@@ -210,10 +213,10 @@ def _untouched(clip: Clip) -> bool:
     return stat.st_size == clip.size and stat.st_mtime_ns == clip.mtime_ns
 
 
-def _target(path: Path, stored: Mapping[Path, Clip], taken: set[Path]) -> tuple[Path, bool]:
+def _target(path: Path, stored: Mapping[Path, Clip], taken: set[Path], *, may_replace: bool) -> tuple[Path, bool]:
     """Where to publish, and whether a file there may be replaced."""
     known = stored.get(path)
-    if path not in taken and known is not None and not Library.is_precious(known):
+    if may_replace and path not in taken and known is not None and not Library.is_precious(known):
         return path, path.exists()
     return free_path(path.parent, path.name, taken=lambda free: free in taken or free in stored), False
 

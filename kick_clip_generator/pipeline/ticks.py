@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 # Starting a decoder per window costs 1.37-1.59 x one whole decode; twenty windows make that about 1 %.
 WINDOWS_PER_BATCH = 20
+
+# Where the length of a stream is not known, this many windows in a row without media are its end, and are not reported.
+EMPTY_WINDOWS_AT_THE_END = 3
 
 # A medium may end a tick or two before the other; less than that missing is still a complete window.
 TICKS_LOST_AT_THE_END = 2
@@ -82,6 +86,24 @@ def measure(
     Raises:
         Cancelled: when the token is up; results already yielded stand.
     """
+    if not math.isnan(reader.info.duration_s):
+        yield from _measure_all(reader, windows, options=options, cancel=cancel)
+        return
+    empty: list[WindowResult] = []
+    for result in _measure_all(reader, windows, options=options, cancel=cancel):
+        if result.detail.get("empty"):
+            empty.append(result)
+            if len(empty) == EMPTY_WINDOWS_AT_THE_END:
+                return
+        else:
+            yield from empty
+            empty = []
+            yield result
+
+
+def _measure_all(
+    reader: Reader, windows: Sequence[Window], *, options: DecodeOptions, cancel: CancelToken
+) -> Iterator[WindowResult]:
     breaks_s = reader.breaks_s
     for _, batch in itertools.groupby(windows, key=lambda window: window.n // WINDOWS_PER_BATCH):
         todo = [piece for window in batch for piece in _pieces(window, breaks_s)]
@@ -144,7 +166,7 @@ def _measure_run(
         raise
     except ClipGeneratorError as error:
         log.warning("Window %d could not be opened: %s", windows[0].n, error)
-        yield _lost(windows[0], str(error))
+        yield _lost(windows[0], error)
         return
 
     position = first_tick_at(max(offset_s, windows[0].start_s))
@@ -177,7 +199,7 @@ def _measure_run(
                 log.warning(
                     "Window %d could not be analysed: %s", window.n, error, exc_info=not isinstance(error, MediaError)
                 )
-                yield _lost(window, str(error), feeder.bytes_of(window))
+                yield _lost(window, error, feeder.bytes_of(window))
                 return
             failure = feeder.failure_of(window)
             if isinstance(failure, (Cancelled, LibraryError)):
@@ -196,10 +218,16 @@ def _owned_ticks(window: Window) -> tuple[int, int]:
     return first_tick_at(window.own_start_s), tick_containing(window.end_s)
 
 
-def _lost(window: Window, error: str, fetched_bytes: int = 0) -> WindowResult:
+def _lost(window: Window, error: Exception, fetched_bytes: int = 0) -> WindowResult:
     first, stop = _owned_ticks(window)
     rows = np.full((max(0, stop - first), len(NAMES)), np.nan, np.float32)
-    return WindowResult(window, "failed", first, rows, {"error": error, "bytes": fetched_bytes})
+    return WindowResult(
+        window,
+        "failed",
+        first,
+        rows,
+        {"error": str(error), "bytes": fetched_bytes, "empty": isinstance(error, MediaError)},
+    )
 
 
 def _judged(

@@ -79,4 +79,5 @@ def cut_highlights(
         settings=settings,
         progress=progress,
         cancel=token,
+        may_replace=False,  # what was asked for moment by moment is not a ranking that a new one outdates
     )

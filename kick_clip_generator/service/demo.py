@@ -20,6 +20,5 @@ def demo_source(settings: Settings, progress: ProgressCallback, cancel: CancelTo
     from kick_clip_generator.media.ffmpeg import ffmpeg_path
 
     folder = settings.download_dir / "demo"
-    folder.mkdir(parents=True, exist_ok=True)
     check_writable(folder)
     return make_demo(folder, ffmpeg_path(settings.ffmpeg_path), progress=progress, cancel=cancel)

@@ -15,7 +15,7 @@ from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback, silent
 from kick_clip_generator.core.protocols import Scorer
 from kick_clip_generator.core.records import CutMode, Detection, Kind, Source, Span
-from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.core.settings import LONGEST_STREAM_MIN, Settings
 from kick_clip_generator.highlights.detect import DetectionConfig
 from kick_clip_generator.jobs.inline import analyze_inline
 from kick_clip_generator.library.library import Library
@@ -74,12 +74,13 @@ class GenerateRequest:
             raise InputError("No stream was given; paste a link or the path of a file.")
         span = None
         if start_minute is not None or end_minute is not None:
-            start_s, end_s = 60 * (start_minute or 0.0), 60 * end_minute if end_minute is not None else None
-            if end_s is not None and start_s >= end_s:
+            start_s = 60 * (start_minute or 0.0)
+            end_s = 60 * (LONGEST_STREAM_MIN if end_minute is None else end_minute)
+            if start_s >= end_s:
                 raise InputError(
                     f"The start (minute {start_s / 60:g}) must lie before the end (minute {end_s / 60:g}); swap them."
                 )
-            span = Span(start_s, end_s if end_s is not None else start_s + settings.max_stream_duration)
+            span = Span(start_s, end_s)
 
         def most(clips: int | None) -> int:
             return settings.top_n_highlights if clips is None else clips
@@ -101,7 +102,7 @@ class GenerateRequest:
             config = dataclasses.replace(config, audio_weights=dict(audio_weights))
         if video_weights is not None:
             config = dataclasses.replace(config, video_weights=dict(video_weights))
-        return cls(url.strip(), make_clips, span, cut or settings.cut, output, config)
+        return cls(url, make_clips, span, cut or settings.cut, output, config)
 
 
 @dataclass(frozen=True, slots=True)

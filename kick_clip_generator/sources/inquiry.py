@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import Self
 
@@ -22,7 +23,8 @@ class Inquiry:
     """
 
     def __init__(self, url: str, settings: Settings, cancel: CancelToken | None = None) -> None:
-        self.url = url.strip()
+        # Spaces around a pasted link mean nothing; in the name of a file that is there they do.
+        self.url = url if os.path.lexists(url) else url.strip()
         self.settings = settings
         self._cancel = cancel
 

@@ -105,7 +105,7 @@ def _checked(text: str) -> Path:
     shown = clean_text(text, MAX_TITLE_CHARS)
     try:
         # Absolute, so that names like `-x.mp4` or `concat:a` mean nothing special to any program that is handed them.
-        path = Path(text).expanduser().resolve(strict=True)
+        path = (Path(text) if os.path.lexists(text) else Path(text).expanduser()).resolve(strict=True)
         facts = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         hint = "a web address begins with https://" if re.match(r"[\w-]+\.[\w.-]+/", text) else "check the path"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from kick_clip_generator.core.progress import CancelToken, Progress
 from kick_clip_generator.core.records import Detection, Highlight, Span
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.library.library import Library
+from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.media.probe import probe
 from kick_clip_generator.service.generate import GenerateRequest, GenerateResult, generate_highlights
 from kick_clip_generator.service.library import open_library
@@ -192,6 +194,29 @@ def test_lost_windows_are_told_and_tried_again(origin: Origin, library: Library,
     origin.fail("/ts/240p_013.ts", 200, times=0)
     again = generate(url, library, settings, make_clips=False)
     assert again.analysis.windows["done"] == 5
+
+
+def test_a_stream_of_unknown_length_is_not_read_twice(folder: Path, library: Library, settings: Settings) -> None:
+    unknown = Path("unknown.mkv")
+    with unknown.open("wb") as pipe:  # what cannot seek back cannot write the length
+        command = [
+            ffmpeg_path(None),
+            "-v",
+            "error",
+            "-i",
+            str(folder / "stream.mp4"),
+            "-c",
+            "copy",
+            "-f",
+            "matroska",
+            "-",
+        ]
+        subprocess.run(command, stdout=pipe, check=True)
+    first = generate(unknown, library, settings, make_clips=False)
+    second = generate(unknown, library, settings, make_clips=False)
+    assert_finds_the_events(first.detection)
+    assert second.detection == first.detection and second.notes == first.notes == []
+    assert second.analysis.timeline.end_s == first.analysis.timeline.end_s == pytest.approx(DURATION_S, abs=1)
 
 
 def test_a_silent_black_stream_yields_nothing_and_says_why(

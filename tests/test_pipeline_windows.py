@@ -162,7 +162,7 @@ def test_a_stream_of_unknown_length_ends_where_its_media_end(
     options = DecodeOptions(ffmpeg_path(None), 4.0, tmp_path)
     with open_reader(source, source.cheapest, settings) as reader:
         found = list(measure(reader, windows, options=options, cancel=CancelToken()))
-    assert [result.status for result in found[:-1]] == ["done"] * (len(found) - 1)
+    assert {result.status for result in found} == {"done"}
     last = max(result.first_tick + np.flatnonzero(~np.isnan(result.rows[:, 0]))[-1] for result in found)
     assert last == pytest.approx(duration_s / 0.5, abs=2)
 

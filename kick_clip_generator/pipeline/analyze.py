@@ -113,7 +113,7 @@ def analyze(
 
     if todo:
         meter = _Meter(len(windows), counts["done"], progress)
-        last_tick = timeline.first_tick
+        last_tick = max((first + len(rows) for first, rows in finished.values()), default=timeline.first_tick)
         with (
             workspace(settings.temp_dir) as folder,
             open_reader(source, source.cheapest, settings, cancel) as reader,
@@ -124,7 +124,7 @@ def analyze(
                 counts[result.status] += 1
                 fetched_bytes += int(result.detail.get("bytes", 0))
                 last_error = str(result.detail.get("error", last_error))
-                last_tick = result.first_tick + len(result.rows)
+                last_tick = max(last_tick, result.first_tick + len(result.rows))
                 on_window(result)
                 meter.finished(result)
         if math.isnan(source.duration_s):

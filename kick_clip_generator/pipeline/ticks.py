@@ -7,6 +7,7 @@ so that one worker or five give the same bits.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
 import math
@@ -89,16 +90,25 @@ def measure(
     if not math.isnan(reader.info.duration_s):
         yield from _measure_all(reader, windows, options=options, cancel=cancel)
         return
-    empty: list[WindowResult] = []
+    # One result is held back until the next shows that the stream went on: the last window ends with the media.
+    held: list[WindowResult] = []
     for result in _measure_all(reader, windows, options=options, cancel=cancel):
-        if result.detail.get("empty"):
-            empty.append(result)
-            if len(empty) == EMPTY_WINDOWS_AT_THE_END:
-                return
-        else:
-            yield from empty
-            empty = []
-            yield result
+        if not result.detail.get("empty"):
+            yield from held
+            held = []
+        held.append(result)
+        if len(held) > EMPTY_WINDOWS_AT_THE_END:
+            break
+    if held and not held[0].detail.get("empty"):
+        yield _ended(held[0])
+
+
+def _ended(result: WindowResult) -> WindowResult:
+    """The last window of a stream whose length was not known: what lies behind the media is not missing."""
+    known = np.flatnonzero(~np.isnan(result.rows).all(axis=1))
+    rows = result.rows[: known[-1] + 1 if len(known) else 0]
+    status: WindowStatus = result.status if "error" in result.detail else "done"
+    return dataclasses.replace(result, rows=rows, status=status)
 
 
 def _measure_all(

@@ -22,7 +22,7 @@ from kick_clip_generator.library.library import Library
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.analyze import Analysis, analyzed_span
 from kick_clip_generator.pipeline.clips import ClipFile, clips_folder, cut_clips
-from kick_clip_generator.service.models import active_model
+from kick_clip_generator.service.models import ActiveModel, active_model
 from kick_clip_generator.sources.resolve import resolve
 
 
@@ -161,14 +161,14 @@ def generate_highlights(
     ffmpeg_path(settings.ffmpeg_path)  # a program that is missing must not show after an hour of work
     folder = clips_folder(source, settings, request.output) if request.make_clips else None
     source_id = library.record_source(source)
-    model = active_model(library, settings)
+    model = ActiveModel(scorer) if scorer else active_model(library, settings)
     job_id, analysis = analyze_inline(
         library,
         source,
         span,
         settings=settings,
         config=request.config,
-        scorer=scorer or model.scorer,
+        scorer=model.scorer,
         progress=progress,
         cancel=token,
     )

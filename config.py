@@ -21,6 +21,24 @@ FRAME_SKIP = 15
 # Threads that fetch or cut at the same time. 1 to 64.
 MAX_WORKERS = 2
 
+# Pieces of the stream fetched ahead of the decoder. 2 to 4.
+PREFETCH_SEGMENTS = 3
+
+# The analysis reads the cheapest quality of at least this height, in pixels. 100 to 4320.
+ANALYSIS_HEIGHT = 160
+
+# full decodes every frame; keyframes looks at keyframes first and decodes only near candidates; auto chooses by the picture's size. One of auto, full, keyframes.
+ANALYSIS_EFFORT = "auto"
+
+# Clips are cut from this quality: best, or a height such as 720p (the next lower one counts).
+QUALITY = "best"
+
+# Where to begin in a running stream: now, or at the start of what the platform still keeps. One of now, start.
+LIVE_FROM = "now"
+
+# Seconds without new media after which a running stream is looked up again. 5 to 3600.
+LIVE_STALL = 30
+
 # Network
 # -------
 
@@ -30,8 +48,20 @@ MAX_RETRIES = 5
 # Each wait before a retry is this many times the one before. 1 to 10.
 BACKOFF_FACTOR = 2
 
+# Seconds a connection may take to be made. 0.1 to 300.
+CONNECT_TIMEOUT = 10
+
 # Seconds a request may wait for the next byte. 0.1 to 300.
 REQUEST_TIMEOUT = 15
+
+# Seconds each tool may take to find out what a platform's link leads to. 1 to 600.
+RESOLVE_TIMEOUT = 60
+
+# A cookies.txt (Netscape format) of a browser that is logged in, for members-only streams.
+COOKIES_FILE = None
+
+# Take the cookies from this browser instead: firefox, chrome, edge, brave, opera, safari …
+COOKIES_FROM_BROWSER = ""
 
 # User agents to rotate through when a server refuses; in the environment separated by |.
 USER_AGENTS = [
@@ -132,6 +162,9 @@ HOST = "127.0.0.1"
 
 # Port of the web UI. 1 to 65535.
 PORT = 7860
+
+# Whether pages opened on other computers may name files of this one as a stream.
+REMOTE_LOCAL_PATHS = False
 
 # How much goes to the log files. One of DEBUG, INFO, WARNING, ERROR.
 LOG_LEVEL = "INFO"

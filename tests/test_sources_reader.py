@@ -52,7 +52,7 @@ def settings() -> Settings:
 @pytest.fixture(params=KINDS)
 def reader(request: pytest.FixtureRequest, origin: Origin, settings: Settings) -> Iterator[Reader]:
     source = _source(request.param, origin, settings)
-    with open_reader(source, source.best, settings) as opened:
+    with open_reader(source, source.renditions[-1], settings) as opened:
         yield opened
 
 
@@ -160,7 +160,7 @@ def test_a_span_in_the_middle_of_a_run_does_not_disturb_it(reader: Reader, tmp_p
 @pytest.mark.parametrize("kind", ["mpegts", "fmp4"])
 def test_each_segment_is_fetched_once(kind: str, origin: Origin, settings: Settings, tmp_path: Path) -> None:
     source = _source(kind, origin, settings)
-    with open_reader(source, source.best, settings) as reader:
+    with open_reader(source, source.renditions[-1], settings) as reader:
         _run(reader, _windows(), tmp_path)
     segments = {path: count for path, count in origin.requests.items() if path.endswith((".ts", ".m4s"))}
     assert len(segments) == DURATION_S / 2
@@ -173,7 +173,7 @@ def test_a_failing_segment_ends_the_run_and_the_next_begins_behind_it(
     origin.fail("/mpegts/index_003.ts", 404)
     windows = _windows()
     source = _source("mpegts", origin, settings)
-    with open_reader(source, source.best, settings) as reader:
+    with open_reader(source, source.renditions[-1], settings) as reader:
         assert reader.start(windows[0]) == 0
         with pytest.raises(SourceError) as caught:
             reader.fetch(windows[0], tmp_path / "chunk")
@@ -189,17 +189,17 @@ def test_a_failing_segment_ends_the_run_and_the_next_begins_behind_it(
 
 def test_a_truncated_segment_is_fetched_again(origin: Origin, settings: Settings, tmp_path: Path) -> None:
     source = _source("mpegts", origin, settings)
-    with open_reader(source, source.best, settings) as reader:
+    with open_reader(source, source.renditions[-1], settings) as reader:
         _, whole = _run(reader, _windows(), tmp_path)
     origin.truncate("/mpegts/index_005.ts", times=1)
-    with open_reader(source, source.best, settings) as reader:
+    with open_reader(source, source.renditions[-1], settings) as reader:
         assert _run(reader, _windows(), tmp_path)[1] == whole
 
 
 def test_a_page_instead_of_a_segment_is_no_media(origin: Origin, settings: Settings, tmp_path: Path) -> None:
     origin.page("/mpegts/index_002.ts", b"<!doctype html><html>Gone</html>")
     source = _source("mpegts", origin, settings)
-    with open_reader(source, source.best, settings) as reader:
+    with open_reader(source, source.renditions[-1], settings) as reader:
         reader.start(_windows()[0])
         with pytest.raises(SourceError, match="web page"):
             reader.fetch(_windows()[0], tmp_path / "chunk")
@@ -211,7 +211,7 @@ def test_no_run_crosses_a_discontinuity(origin: Origin, settings: Settings, tmp_
     broken = "#EXTINF".join([*parts[:6], parts[6] + "#EXT-X-DISCONTINUITY\n", *parts[7:]])
     origin.page("/mpegts/broken.m3u8", broken.encode())
     source = resolve(origin.url("mpegts/broken.m3u8"), settings)
-    with open_reader(source, source.best, settings) as reader:
+    with open_reader(source, source.renditions[-1], settings) as reader:
         (break_s,) = reader.breaks_s
         assert break_s == pytest.approx(12, abs=0.1)
         reader.start(Window(0, 5, 15, 10))
@@ -231,7 +231,7 @@ def test_no_run_crosses_a_discontinuity(origin: Origin, settings: Settings, tmp_
 
 def test_a_dropped_connection_is_resumed_in_a_file(origin: Origin, settings: Settings, tmp_path: Path) -> None:
     source = _source("http", origin, settings)
-    with open_reader(source, source.best, settings) as reader:
+    with open_reader(source, source.renditions[-1], settings) as reader:
         origin.truncate("/game.mp4", times=1)
         assert len(_pictures(*reversed(_run(reader, _windows(), tmp_path)))) == round(DURATION_S / FRAME_S)
 
@@ -249,7 +249,7 @@ def test_cancel_ends_a_fetch(origin: Origin, settings: Settings, tmp_path: Path)
     source = _source("mpegts", origin, settings)
     origin.slow("/mpegts/index_003.ts", 60)
     cancel = CancelToken()
-    with open_reader(source, source.best, settings, cancel) as reader:
+    with open_reader(source, source.renditions[-1], settings, cancel) as reader:
         reader.start(_windows()[0])
         threading.Timer(0.3, cancel.cancel).start()
         with pytest.raises(Cancelled):
@@ -265,4 +265,4 @@ def test_a_source_that_is_gone_cannot_be_opened(origin: Origin, settings: Settin
     ]
     for source in gone:
         with pytest.raises(SourceError):
-            open_reader(source, source.best, settings)
+            open_reader(source, source.renditions[-1], settings)

@@ -49,9 +49,13 @@ def test_a_local_file(folder: Path, settings: Settings, monkeypatch: pytest.Monk
     source = resolve(str(folder / "game.mp4"), settings)
     assert (source.kind, source.title, source.live) == ("file", "game", False)
     assert source.duration_s == pytest.approx(4, abs=0.1)
-    assert source.url == source.best.url == str((folder / "game.mp4").resolve())
-    assert (source.best.width_px, source.best.height_px, source.best.fps) == (320, 180, 25)
-    assert source.best.has_audio and source.best.has_video
+    assert source.url == source.renditions[-1].url == str((folder / "game.mp4").resolve())
+    assert (source.renditions[-1].width_px, source.renditions[-1].height_px, source.renditions[-1].fps) == (
+        320,
+        180,
+        25,
+    )
+    assert source.renditions[-1].has_audio and source.renditions[-1].has_video
     monkeypatch.chdir(folder)
     assert resolve("game.mp4", settings).fingerprint == source.fingerprint
 
@@ -69,7 +73,7 @@ def test_odd_file_names_are_only_names(folder: Path, settings: Settings, tmp_pat
     (tmp_path / name).write_bytes((folder / "game.mp4").read_bytes())
     source = resolve(name, settings)
     assert source.title == name.removesuffix(".mp4")
-    assert os.path.isabs(source.best.url)
+    assert os.path.isabs(source.renditions[-1].url)
 
 
 def test_bad_files(settings: Settings, tmp_path: Path) -> None:
@@ -108,8 +112,8 @@ def test_a_file_on_a_server(origin: Origin, settings: Settings) -> None:
     source = resolve(address.replace("//", "//bob:hunter2@") + "?token=s3cret", settings)
     assert (source.kind, source.title, source.url) == ("http", "game", address)
     assert source.duration_s == pytest.approx(4, abs=0.1)
-    assert source.best.height_px == 180
-    assert source.best.url.endswith("?token=s3cret")
+    assert source.renditions[-1].height_px == 180
+    assert source.renditions[-1].url.endswith("?token=s3cret")
     assert source.fingerprint == resolve(address.replace("//", "//al:x@") + "?token=other", settings).fingerprint
 
 

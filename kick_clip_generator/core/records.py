@@ -50,14 +50,15 @@ class Rendition:
     """One quality of a source.
 
     Attributes:
-        url: where it is read: a media playlist, a media file, or a local path.
+        url: where it is read: a media playlist, a media file, or a local path. May be signed, so it is never shown.
         width_px, height_px: 0 when not known or audio only.
         fps, bitrate_bps: NaN when not known.
         codecs: as the playlist or the container names them, may be empty.
         has_audio, has_video: None when only reading will tell.
+        audio_url: where the sound is when it is kept apart from the picture; empty when `url` holds it, if anything.
     """
 
-    url: str
+    url: str = field(repr=False)
     width_px: int = 0
     height_px: int = 0
     fps: float = math.nan
@@ -65,6 +66,19 @@ class Rendition:
     codecs: str = ""
     has_audio: bool | None = None
     has_video: bool | None = None
+    audio_url: str = field(default="", repr=False)
+
+    @property
+    def name(self) -> str:
+        """As platforms name it: "1080p60", "360p", "audio only"; empty when nothing is known."""
+        if self.has_video is False:
+            return "audio only"
+        if not self.height_px:
+            return ""
+        return f"{self.height_px}p{round(self.fps) if self.fps > 31 else ''}"
+
+
+SourceKind = Literal["file", "http", "hls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,36 +86,36 @@ class Source:
     """What a URL or a path resolved to.
 
     Attributes:
-        url: as the user gave it (without credentials); the name of the source in the library.
+        url: as the user gave it, without credentials and query; the name of the source in the library.
         kind: how its bytes are read: "file" (local), "http" (one file over Range requests) or "hls".
         title: for people; may hold any character.
         duration_s: NaN when not known.
         fingerprint: changes when the content does; part of a job's identity.
-        renditions: cheapest first; never empty.
+        renditions: all of them, cheapest first; never empty. `sources.renditions` chooses.
+        channel: who streams; may be empty.
+        live: it goes on while it is read; its length is not known.
+        link: what resolves it again when its addresses have expired; secret, for it may be signed.
+        headers: names and values that the resolver wants sent to the hosts of its renditions, and to no other; secret.
+        cookies: likewise, as the lines of a Netscape cookie file; secret.
+        provider: who resolved it: "file", "http", "hls", "kick", "yt-dlp" or "streamlink".
     """
 
     url: str
-    kind: Literal["file", "http", "hls"]
+    kind: SourceKind
     title: str
     duration_s: float
     fingerprint: str
     renditions: tuple[Rendition, ...]
     channel: str = ""
     live: bool = False
+    link: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    cookies: tuple[str, ...] = field(default=(), repr=False)
+    provider: str = ""
 
     def __post_init__(self) -> None:
         if not self.renditions:
             raise ValueError(f"expected at least one rendition of {self.url}, got none")
-
-    @property
-    def cheapest(self) -> Rendition:
-        """The rendition to analyse: the smallest that is adequate."""
-        return self.renditions[0]
-
-    @property
-    def best(self) -> Rendition:
-        """The rendition to cut clips from."""
-        return self.renditions[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ default here. `config.py` and `.env.example` are generated from this file.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -50,13 +51,45 @@ class Settings(BaseSettings):
         description="Look at one of this many frames of a 60 fps clock: 15 is 4 a second. 1, 2, 3, 5, 6, 10, 15 or 30.",
     )
     max_workers: int = Field(2, ge=1, le=64, description="Threads that fetch or cut at the same time.")
+    prefetch_segments: int = Field(3, ge=2, le=4, description="Pieces of the stream fetched ahead of the decoder.")
+    analysis_height: int = Field(
+        160,
+        ge=100,
+        le=4320,
+        description="The analysis reads the cheapest quality of at least this height, in pixels.",
+    )
+    analysis_effort: Literal["auto", "full", "keyframes"] = Field(
+        "auto",
+        description="full decodes every frame; keyframes looks at keyframes first and decodes only near candidates; "
+        "auto chooses by the picture's size.",
+    )
+    quality: str = Field(
+        "best",
+        description="Clips are cut from this quality: best, or a height such as 720p (the next lower one counts).",
+    )
+    live_from: Literal["now", "start"] = Field(
+        "now", description="Where to begin in a running stream: now, or at the start of what the platform still keeps."
+    )
+    live_stall: float = Field(
+        30.0, ge=5, le=3600, description="Seconds without new media after which a running stream is looked up again."
+    )
 
     # Network
     max_retries: int = Field(5, ge=0, le=20, description="How often a failed request is tried again.")
     backoff_factor: float = Field(
         2.0, ge=1, le=10, description="Each wait before a retry is this many times the one before."
     )
+    connect_timeout: float = Field(10.0, ge=0.1, le=300, description="Seconds a connection may take to be made.")
     request_timeout: float = Field(15.0, ge=0.1, le=300, description="Seconds a request may wait for the next byte.")
+    resolve_timeout: float = Field(
+        60.0, ge=1, le=600, description="Seconds each tool may take to find out what a platform's link leads to."
+    )
+    cookies_file: Path | None = Field(
+        None, description="A cookies.txt (Netscape format) of a browser that is logged in, for members-only streams."
+    )
+    cookies_from_browser: str = Field(
+        "", description="Take the cookies from this browser instead: firefox, chrome, edge, brave, opera, safari …"
+    )
     user_agents: Words = Field(
         (
             "Mozilla/5.0 (Windows NT 10.0; Win64; x64) "
@@ -115,6 +148,9 @@ class Settings(BaseSettings):
     # Programs
     host: str = Field("127.0.0.1", description="Address the web UI listens on.")
     port: int = Field(7860, ge=1, le=65535, description="Port of the web UI.")
+    remote_local_paths: bool = Field(
+        False, description="Whether pages opened on other computers may name files of this one as a stream."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="How much goes to the log files."
     )
@@ -138,7 +174,23 @@ class Settings(BaseSettings):
     def _auto_duration(cls, value: Any) -> Any:
         return None if isinstance(value, str) and value.strip().lower() in ("", "auto", "none") else value
 
-    @field_validator("processed_clips_dir", "ffmpeg_path", mode="before")
+    @field_validator("quality")
+    @classmethod
+    def _best_or_height(cls, value: str) -> str:
+        value = value.strip().lower()
+        if value != "best" and not re.fullmatch(r"[1-9]\d{2,3}p?", value):
+            raise ValueError("Input should be best or a height such as 720p")
+        return value
+
+    @field_validator("cookies_from_browser")
+    @classmethod
+    def _browser(cls, value: str) -> str:
+        # It becomes an argument of another program.
+        if not re.fullmatch(r"[A-Za-z]{0,20}([+:][\w .+:/\\-]{1,300})?", value):
+            raise ValueError("Input should be the name of a browser, such as firefox")
+        return value
+
+    @field_validator("cookies_file", "processed_clips_dir", "ffmpeg_path", mode="before")
     @classmethod
     def _empty_path(cls, value: Any) -> Any:
         return None if isinstance(value, str) and not value.strip() else value

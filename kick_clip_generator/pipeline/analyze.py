@@ -19,6 +19,7 @@ from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.ticks import DecodeOptions, WindowResult, measure
 from kick_clip_generator.pipeline.workspace import workspace
 from kick_clip_generator.sources.reader import open_reader
+from kick_clip_generator.sources.renditions import for_analysis
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def analyze(
         last_tick = max((first + len(rows) for first, rows in finished.values()), default=timeline.first_tick)
         with (
             workspace(settings.temp_dir) as folder,
-            open_reader(source, source.cheapest, settings, cancel) as reader,
+            open_reader(source, for_analysis(source, settings), settings, cancel) as reader,
         ):
             options = DecodeOptions(str(ffmpeg_path(settings.ffmpeg_path)), settings.frame_rate_hz, folder)
             for result in measure(reader, todo, options=options, cancel=cancel):

@@ -31,6 +31,7 @@ from kick_clip_generator.media.cut import CutResult, cut
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.workspace import workspace
 from kick_clip_generator.sources.reader import Reader, open_reader
+from kick_clip_generator.sources.renditions import for_clips
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +170,9 @@ class _LazyReader:
     @property
     def reader(self) -> Reader:
         if self._reader is None:
-            self._reader = open_reader(self._source, self._source.best, self._settings, self._cancel)
+            self._reader = open_reader(
+                self._source, for_clips(self._source, self._settings), self._settings, self._cancel
+            )
         return self._reader
 
     def __enter__(self) -> _LazyReader:

@@ -38,7 +38,7 @@ def resolve_hls(inquiry: Inquiry) -> Source | None:
     if not playlist.ended:
         raise SourceError(
             f"{redact(inquiry.url)} is a live stream, which cannot be read yet; try again when it has ended.",
-            outcome="live",
+            outcome="unsupported",
         )
     parts = urlsplit(inquiry.url)
     return Source(

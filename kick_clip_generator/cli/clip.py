@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from kick_clip_generator.cli.arguments import number
+from kick_clip_generator.cli.source_arguments import STREAM, add_source_arguments, with_source_arguments
 from kick_clip_generator.core.errors import InputError, MediaError
 from kick_clip_generator.core.settings import LONGEST_STREAM_MIN, Settings
 
@@ -15,11 +16,12 @@ HELP = "cut one moment by hand"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     second = number(0, 60 * LONGEST_STREAM_MIN)
-    parser.add_argument("--url", required=True, metavar="X", help="a local file, a media URL or an HLS playlist URL")
+    parser.add_argument("--url", required=True, metavar="X", help=STREAM)
     parser.add_argument("--start", required=True, type=second, metavar="SECONDS", help="where the clip begins")
     parser.add_argument("--end", required=True, type=second, metavar="SECONDS", help="where it ends")
     parser.add_argument("--cut", choices=("copy", "exact"), help="copy: fast, exact: re-encoded (default: exact)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="write the clip into DIR")
+    add_source_arguments(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -32,6 +34,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from kick_clip_generator.service.generate import GenerateRequest
     from kick_clip_generator.service.library import open_library
 
+    settings = with_source_arguments(args, settings)
     span = Span(args.start, args.end)
     by_hand = Highlight(kind="both", score=0.0, peak_s=(span.start_s + span.end_s) / 2, event=span, clip=span)
     request = GenerateRequest.checked(url=args.url, settings=settings, cut=args.cut, output=args.output)

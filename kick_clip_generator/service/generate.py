@@ -127,10 +127,6 @@ class GenerateResult:
     notes: Sequence[str]
     document: Mapping[str, Any] = field(repr=False)
 
-    def write_document(self, path: Path) -> Path:
-        """Write the JSON to a file of the user's choice, whole or not at all."""
-        return write_json(path, self.document)
-
 
 def generate_highlights(
     request: GenerateRequest,

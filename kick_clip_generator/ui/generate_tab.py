@@ -9,6 +9,7 @@ import gradio as gr
 from kick_clip_generator.core.errors import ClipGeneratorError
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.library.library import Library
+from kick_clip_generator.service.access import check_stream_of_client
 from kick_clip_generator.service.demo import demo_source
 from kick_clip_generator.service.runs import Prepare, Run, Runs
 from kick_clip_generator.ui import ratings
@@ -55,9 +56,10 @@ def build_generate_tab(page: gr.Blocks, library: Library, settings: Settings, ru
         run = runs.start(prepare)
         return {run_id: run.id, message: Html(""), **view(run, everything=True)}
 
-    def on_start(*values: Any) -> dict[Any, Any]:
+    def on_start(asked: gr.Request, *values: Any) -> dict[Any, Any]:
         try:
             request = Form(*values).request(settings)
+            check_stream_of_client(request.url, asked.client.host if asked.client else None, settings)
         except ClipGeneratorError as error:
             return {panel: box("error", str(error))}
         return begin(lambda *_: request)
@@ -101,7 +103,7 @@ def _form(settings: Settings) -> tuple[list[Any], tuple[gr.Button, gr.Button, gr
     """The fields in the order of `Form`, and the buttons start, stop and demo."""
     url = gr.Textbox(
         label="Stream link or file",
-        placeholder="https://…/playlist.m3u8, https://…/video.mp4 or a file on this computer",
+        placeholder="A Kick, Twitch or YouTube link, https://…/playlist.m3u8, …/video.mp4 or a file on this computer",
         max_lines=1,
         max_length=LONGEST_URL,
         elem_id="url",

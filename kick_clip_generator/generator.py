@@ -76,7 +76,7 @@ class KickClipGenerator:
         """Find the highlights of a stream. What there is to say about the run is left in `notes`.
 
         Args:
-            url: a local file, a media URL or an HLS playlist URL.
+            url: a Kick, Twitch or YouTube link, a media or HLS playlist URL, or a local file.
             start_minute, end_minute: the part to analyse; None for all.
 
         Returns:
@@ -117,7 +117,7 @@ class KickClipGenerator:
         """
         self._cancel = CancelToken()
         with open_library(self.settings) as library:
-            files, self.notes = cut_highlights(
+            made = cut_highlights(
                 self._request(url, output=output, cut=cut),
                 highlights,
                 library=library,
@@ -125,7 +125,8 @@ class KickClipGenerator:
                 progress=self.progress,
                 cancel=self._cancel,
             )
-        return [file.path for file in files]
+        self.notes = made.notes
+        return [file.path for file in made.files]
 
     def export_highlights_json(
         self, audio: Sequence[Highlight], video: Sequence[Highlight], path: Path | None = None

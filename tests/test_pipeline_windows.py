@@ -17,10 +17,12 @@ from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.core.timeline import Timeline, tick_containing
 from kick_clip_generator.features.registry import AUDIO_NAMES, NAMES, VIDEO_NAMES
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
-from kick_clip_generator.pipeline.ticks import DecodeOptions, WindowResult, measure
-from kick_clip_generator.sources.reader import open_reader
+from kick_clip_generator.pipeline.lanes import DecodeOptions
+from kick_clip_generator.pipeline.ticks import measure
+from kick_clip_generator.pipeline.windows import WindowResult
 from kick_clip_generator.sources.renditions import for_analysis
 from kick_clip_generator.sources.resolve import resolve
+from kick_clip_generator.sources.tracks import open_tracks
 from tests.origin import Origin, make_hls
 from tests.streams import make_stream
 
@@ -54,7 +56,7 @@ def results(
 ) -> list[WindowResult]:
     windows = plan_windows(start_s, source.duration_s, length_s=length_s, overlap_s=overlap_s)
     options = DecodeOptions(ffmpeg_path(None), 4.0, folder)
-    with open_reader(source, for_analysis(source, settings), settings) as reader:
+    with open_tracks(source, for_analysis(source, settings), settings) as reader:
         return list(measure(reader, windows, options=options, cancel=CancelToken()))
 
 
@@ -126,7 +128,7 @@ def test_a_lost_segment_costs_only_its_window(origin: Origin, settings: Settings
 
 def test_a_folder_that_cannot_be_written_ends_the_run(origin: Origin, settings: Settings, tmp_path: Path) -> None:
     source = resolve(origin.url("ts/index.m3u8"), settings)
-    with open_reader(source, for_analysis(source, settings), settings) as reader:
+    with open_tracks(source, for_analysis(source, settings), settings) as reader:
         windows = plan_windows(0, source.duration_s, length_s=30, overlap_s=5)
         options = DecodeOptions(ffmpeg_path(None), 4.0, tmp_path / "missing")
         (tmp_path / "missing").write_text("a file where the folder should be")
@@ -161,7 +163,7 @@ def test_a_stream_of_unknown_length_ends_where_its_media_end(
     assert math.isnan(source.duration_s)
     windows = plan_windows(0, 36000, length_s=30, overlap_s=5)
     options = DecodeOptions(ffmpeg_path(None), 4.0, tmp_path)
-    with open_reader(source, for_analysis(source, settings), settings) as reader:
+    with open_tracks(source, for_analysis(source, settings), settings) as reader:
         found = list(measure(reader, windows, options=options, cancel=CancelToken()))
     assert {result.status for result in found} == {"done"}
     last = max(result.first_tick + np.flatnonzero(~np.isnan(result.rows[:, 0]))[-1] for result in found)
@@ -172,7 +174,7 @@ def test_cancel_ends_between_windows(origin: Origin, settings: Settings, tmp_pat
     source = resolve(origin.url("ts/index.m3u8"), settings)
     cancel = CancelToken()
     seen = 0
-    with open_reader(source, for_analysis(source, settings), settings, cancel) as reader, pytest.raises(Cancelled):
+    with open_tracks(source, for_analysis(source, settings), settings, cancel) as reader, pytest.raises(Cancelled):
         options = DecodeOptions(ffmpeg_path(None), 4.0, tmp_path)
         for _ in measure(reader, plan_windows(0, DURATION_S, length_s=30, overlap_s=5), options=options, cancel=cancel):
             seen += 1

@@ -177,7 +177,9 @@ def test_a_failing_segment_ends_the_run_and_the_next_begins_behind_it(
         assert reader.start(windows[0]) == 0
         with pytest.raises(SourceError) as caught:
             reader.fetch(windows[0], tmp_path / "chunk")
-        assert caught.value.outcome == "not_found"
+        assert caught.value.outcome == "gap"
+        (hole,) = reader.holes
+        assert (hole.start_s, hole.end_s) == pytest.approx((6, 8)) and set(reader.breaks_s) == {6.0, 8.0}
         # What came before is kept: three segments of 2 s.
         assert _pictures((tmp_path / "chunk").read_bytes(), 0)[-1] == pytest.approx(6, abs=0.1)
         with pytest.raises(SourceError):

@@ -120,7 +120,7 @@ def test_a_file_on_a_server(origin: Origin, settings: Settings) -> None:
 def test_an_hls_recording(origin: Origin, settings: Settings) -> None:
     source = resolve(origin.url("vod/master.m3u8?token=s3cret"), settings)
     assert (source.kind, source.title, source.url) == ("hls", "vod", origin.url("vod/master.m3u8"))
-    assert [r.height_px for r in source.renditions] == [180, 240]
+    assert [r.height_px for r in source.renditions] == [90, 180, 240]
     assert source.duration_s == pytest.approx(4, abs=0.1)
     assert source.fingerprint == resolve(origin.url("vod/master.m3u8?token=other"), settings).fingerprint
     assert source.fingerprint != resolve(origin.url("vod/180p.m3u8"), settings).fingerprint
@@ -136,7 +136,7 @@ def test_a_playlist_is_known_by_its_first_line_not_its_name(origin: Origin, sett
 
 def test_a_rendition_that_is_gone_is_passed_over(origin: Origin, settings: Settings) -> None:
     origin.fail("/vod/180p.m3u8", 404)
-    assert [r.height_px for r in resolve(origin.url("vod/master.m3u8"), settings).renditions] == [240]
+    assert [r.height_px for r in resolve(origin.url("vod/master.m3u8"), settings).renditions] == [90, 240]
 
 
 def test_answers_that_are_no_media(origin: Origin, settings: Settings) -> None:
@@ -149,7 +149,7 @@ def test_answers_that_are_no_media(origin: Origin, settings: Settings) -> None:
         "/empty.m3u8": b"#EXTM3U\n#EXT-X-ENDLIST\n",
         "/self.m3u8": b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nself.m3u8\n",
         "/huge.m3u8": b"#EXTM3U\n" + b"#EXTINF:2,\na.ts\n" * 500_000,
-        "/live.m3u8": b"#EXTM3U\n#EXTINF:2,\na.ts\n",
+        "/soon.m3u8": b"#EXTM3U\n",
         "/local.m3u8": b"#EXTM3U\n#EXTINF:2,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
         "/master.m3u8": b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nfile:///etc/passwd\n",
     }
@@ -157,7 +157,7 @@ def test_answers_that_are_no_media(origin: Origin, settings: Settings) -> None:
         origin.page(path, body)
     outcomes = dict.fromkeys(pages, "not_media") | {
         "/huge.m3u8": "too_large",
-        "/live.m3u8": "live",
+        "/soon.m3u8": "offline",
         "/local.m3u8": "refused",
         "/master.m3u8": "refused",
         "/missing.mp4": "not_found",

@@ -39,12 +39,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     by_hand = Highlight(kind="both", score=0.0, peak_s=(span.start_s + span.end_s) / 2, event=span, clip=span)
     request = GenerateRequest.checked(url=args.url, settings=settings, cut=args.cut, output=args.output)
     with ProgressBar(quiet=args.quiet) as bar, open_library(settings) as library:
-        files, notes = cut_highlights(request, [by_hand], library=library, settings=settings, progress=bar.show)
-    if not files:
-        raise MediaError(" ".join(notes) or "The clip could not be made.")
-    for note in notes:
+        made = cut_highlights(request, [by_hand], library=library, settings=settings, progress=bar.show)
+    if not made.files:
+        raise MediaError(" ".join(made.notes) or "The clip could not be made.")
+    for note in made.notes:
         print(note, file=sys.stderr)
     if not args.quiet:
-        for file in files:
+        for file in made.files:
             print(file.path)
     return 0

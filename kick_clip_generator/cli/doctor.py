@@ -20,11 +20,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from kick_clip_generator.cli.source_arguments import add_source_arguments, with_source_arguments
 from kick_clip_generator.core.errors import ClipGeneratorError, InputError
 from kick_clip_generator.core.settings import Settings
 
 NAME = "doctor"
-HELP = "check this machine: Python, ffmpeg, disk, network, GPU, extras"
+HELP = "check this machine (Python, ffmpeg, disk, network, GPU, extras), or one link"
 
 ROOT = Path(__file__).resolve().parents[2]
 PLATFORM_URL = "https://kick.com/"
@@ -37,8 +38,6 @@ ROOMY_BYTES = 3 * 2**30
 EXTRAS = (
     ("librosa", "librosa", "the reference that the tests compare audio features with", True),
     ("pytest", "pytest", "the tests; ./run.sh test installs it", True),
-    ("yt-dlp", "yt_dlp", "Kick, Twitch and YouTube pages", False),
-    ("streamlink", "streamlink", "live streams of these platforms", False),
     ("faster-whisper", "faster_whisper", "what is said: speech to text", False),
 )
 
@@ -66,9 +65,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-network", action="store_true", help=f"do not try to reach {PLATFORM_URL}")
 
+    parser.add_argument(
+        "--url",
+        metavar="LINK",
+        help="look at this link alone: who resolves it, its qualities, whether they can be read",
+    )
+    add_source_arguments(parser)
+
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    checks = list(examine(settings, platform_url=None if args.no_network else PLATFORM_URL))
+    if args.url is not None:
+        from kick_clip_generator.cli.link_check import check_link
+
+        checks = [Check(*finding) for finding in check_link(args.url, with_source_arguments(args, settings))]
+    else:
+        checks = list(examine(settings, platform_url=None if args.no_network else PLATFORM_URL))
     to_terminal = args.json == Path("-")
     if not to_terminal:
         for check in checks:
@@ -104,6 +115,7 @@ def examine(settings: Settings, *, platform_url: str | None = PLATFORM_URL) -> I
         ("network", lambda: check_network(platform_url) if platform_url is not None else iter(())),
         ("port", lambda: check_port(settings)),
         ("GPU", check_gpu),
+        ("platforms", check_platforms),
         ("extras", check_extras),
     )
     for what, group in groups:
@@ -245,6 +257,14 @@ def check_gpu() -> Iterator[Check]:
     program = shutil.which("nvidia-smi")
     names = _output_of(program, "--query-gpu=name,memory.total", "--format=csv,noheader") if program else ""
     yield Check("GPU", "ok", "; ".join(names.splitlines()) or "none found; none is needed")
+
+
+def check_platforms() -> Iterator[Check]:
+    """The tools that read pages of Kick, Twitch and YouTube."""
+    from kick_clip_generator.cli.link_check import check_tools
+
+    for finding in check_tools():
+        yield Check(*finding)
 
 
 def check_extras() -> Iterator[Check]:

@@ -78,6 +78,10 @@ class Timeline:
     def end_s(self) -> float:
         return self.stop_tick * TICK_S
 
+    @property
+    def duration_s(self) -> float:
+        return len(self) * TICK_S
+
     def column(self, name: str) -> FloatArray:
         """One signal, shape `(ticks,)`; all NaN when this timeline has no such signal."""
         if name not in self.names:

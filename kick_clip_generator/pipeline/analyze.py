@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kick_clip_generator.core.errors import SourceError
+from kick_clip_generator.core.errors import SourceError, SourceLost
 from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback
 from kick_clip_generator.core.protocols import Scorer
 from kick_clip_generator.core.records import Detection, Source, Span, Window, plan_windows
@@ -16,10 +16,13 @@ from kick_clip_generator.core.timeline import FloatArray, Timeline, first_tick_a
 from kick_clip_generator.features.registry import NAMES
 from kick_clip_generator.highlights.detect import DetectionConfig, detect
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
-from kick_clip_generator.pipeline.ticks import DecodeOptions, WindowResult, measure
+from kick_clip_generator.pipeline.lanes import DecodeOptions
+from kick_clip_generator.pipeline.ticks import measure
+from kick_clip_generator.pipeline.windows import WindowResult
 from kick_clip_generator.pipeline.workspace import workspace
-from kick_clip_generator.sources.reader import open_reader
 from kick_clip_generator.sources.renditions import for_analysis
+from kick_clip_generator.sources.tracks import open_tracks
+from kick_clip_generator.sources.traffic import Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +33,13 @@ class Analysis:
         timeline: features of the analysed span.
         detection: its highlights.
         windows: how many ended in each status ("done", "partial", "failed").
-        fetched_bytes: what this run fetched; windows finished by an earlier run cost nothing.
+        traffic: what this run asked of servers; windows finished by an earlier run cost nothing.
     """
 
     timeline: Timeline
     detection: Detection
     windows: Mapping[str, int]
-    fetched_bytes: int
+    traffic: Traffic
 
 
 def analyzed_span(source: Source, wanted: Span | None, settings: Settings) -> tuple[Span, tuple[str, ...]]:
@@ -101,6 +104,7 @@ def analyze(
 
     Raises:
         SourceError: when not one window could be had.
+        SourceLost: when the network or the source is gone; finished windows are kept.
         Cancelled: when the token is up.
     """
     windows = windows_of(source, span, settings)
@@ -110,24 +114,29 @@ def analyze(
     todo = [window for window in windows if window.n not in finished]
     counts = {"done": len(windows) - len(todo), "partial": 0, "failed": 0}
     last_error = ""
-    fetched_bytes = 0
+    traffic = Traffic()
 
     if todo:
         meter = _Meter(len(windows), counts["done"], progress)
         last_tick = max((first + len(rows) for first, rows in finished.values()), default=timeline.first_tick)
         with (
             workspace(settings.temp_dir) as folder,
-            open_reader(source, for_analysis(source, settings), settings, cancel) as reader,
+            open_tracks(source, for_analysis(source, settings), settings, cancel) as tracks,
         ):
             options = DecodeOptions(str(ffmpeg_path(settings.ffmpeg_path)), settings.frame_rate_hz, folder)
-            for result in measure(reader, todo, options=options, cancel=cancel):
-                timeline.put(result.first_tick, result.rows)
-                counts[result.status] += 1
-                fetched_bytes += int(result.detail.get("bytes", 0))
-                last_error = str(result.detail.get("error", last_error))
-                last_tick = max(last_tick, result.first_tick + len(result.rows))
-                on_window(result)
-                meter.finished(result)
+            try:
+                for result in measure(tracks, todo, options=options, cancel=cancel):
+                    timeline.put(result.first_tick, result.rows)
+                    counts[result.status] += 1
+                    last_error = str(result.detail.get("error", last_error))
+                    last_tick = max(last_tick, result.first_tick + len(result.rows))
+                    on_window(result)
+                    meter.finished(result)
+            except SourceLost as error:
+                kept = counts["done"]
+                message = f"{error} {kept:,} of {len(windows):,} windows are kept; the same command goes on from there."
+                raise SourceLost(message, outcome=error.outcome, retryable=True) from error
+            traffic = tracks.traffic
         if math.isnan(source.duration_s):
             timeline = timeline.between(timeline.start_s, last_tick * 0.5)
         if counts["failed"] and not counts["done"] and not counts["partial"]:
@@ -136,7 +145,7 @@ def analyze(
                 outcome="unreadable",
                 retryable=True,
             )
-    return Analysis(timeline, detect(timeline, config, scorer), counts, fetched_bytes)
+    return Analysis(timeline, detect(timeline, config, scorer), counts, traffic)
 
 
 class _Meter:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kick_clip_generator.clips.plan import PlannedClip
 from kick_clip_generator.core.clip_row import clip_row
-from kick_clip_generator.core.errors import Cancelled, ClipGeneratorError, LibraryError, MediaError
+from kick_clip_generator.core.errors import Cancelled, ClipGeneratorError, LibraryError, MediaError, SourceLost
 from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback
 from kick_clip_generator.core.records import CutMode, Highlight, Source
 from kick_clip_generator.core.settings import Settings
@@ -30,8 +30,9 @@ from kick_clip_generator.media.check import check_clip
 from kick_clip_generator.media.cut import CutResult, cut
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.workspace import workspace
-from kick_clip_generator.sources.reader import Reader, open_reader
 from kick_clip_generator.sources.renditions import for_clips
+from kick_clip_generator.sources.tracks import Tracks, open_tracks
+from kick_clip_generator.sources.traffic import Traffic
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,21 @@ class ClipFile:
     kind: str
     highlight: Highlight
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipsMade:
+    """What cutting gave.
+
+    Attributes:
+        files: in the order of the plan.
+        notes: one sentence for each clip that failed or was cut in another way.
+        traffic: what was asked of servers.
+    """
+
+    files: Sequence[ClipFile] = ()
+    notes: Sequence[str] = ()
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 def clips_folder(source: Source, settings: Settings, output: Path | None) -> Path:
@@ -77,7 +93,7 @@ def cut_clips(
     progress: ProgressCallback,
     cancel: CancelToken,
     may_replace: bool = True,
-) -> tuple[list[ClipFile], list[str]]:
+) -> ClipsMade:
     """Cut what is not there yet.
 
     A clip of the same source with the same ends and the same cut is taken as it is. A file that was rated, kept or
@@ -98,16 +114,13 @@ def cut_clips(
         cancel: ends the run between and within cuts; published clips stay.
         may_replace: put new clips in the place of untouched ones of an earlier run.
 
-    Returns:
-        The files in the order of `planned`, and one sentence for each clip that failed or was cut in another way.
-
     Raises:
         MediaError: when not one clip could be made.
         LibraryError: when the disk is full or the library fails.
         Cancelled: when the token is up.
     """
     if not planned:
-        return [], []
+        return ClipsMade()
     folder = canonical(folder / "_").parent
     stored = {clip.path: clip for clip in _clips_of(library, source_id) if clip.path.parent == folder}
     ready = {index: same for index, plan in enumerate(planned) if (same := _same_cut(plan, mode, stored.values()))}
@@ -115,7 +128,7 @@ def cut_clips(
     files: list[ClipFile] = []
     notes: list[str] = []
     failures: list[str] = []
-    with workspace(settings.temp_dir) as temp, _LazyReader(source, settings, cancel) as lazy:
+    with workspace(settings.temp_dir) as temp, _LazyTracks(source, settings, cancel) as lazy:
         for index, plan in enumerate(planned):
             cancel.check()
             progress(Progress("clips", index, len(planned), message=plan.stem))
@@ -123,13 +136,13 @@ def cut_clips(
                 files.append(ClipFile(ready[index].id, ready[index].path, plan.kind, plan.highlight))
                 continue
             try:
-                reader = lazy.reader
-                name = f"{plan.stem}{_suffix(reader)}"
+                tracks = lazy.tracks
+                name = f"{plan.stem}{_suffix(tracks)}"
                 target, replace = _target(folder / name, stored, taken, may_replace=may_replace)
                 with part_file(target) as part:
-                    done = _make(reader, plan.highlight, part, temp=temp, mode=mode, settings=settings, cancel=cancel)
+                    done = _make(tracks, plan.highlight, part, temp=temp, mode=mode, settings=settings, cancel=cancel)
                     published = publish(part, target, replace=replace)
-            except (Cancelled, LibraryError):
+            except (Cancelled, LibraryError, SourceLost):
                 raise
             except ClipGeneratorError as error:
                 log.warning("Clip %s could not be made: %s", plan.stem, error)
@@ -152,39 +165,43 @@ def cut_clips(
             files.append(ClipFile(clip_id, published.path, plan.kind, plan.highlight, done.note))
             if done.note:
                 notes.append(f"{target.name}: {done.note}")
+        traffic = lazy.traffic
     progress(Progress("clips", len(planned), len(planned)))
     if failures and not files:
         raise MediaError(f"Not one of {len(planned)} clips could be made; the first: {failures[0]}")
-    return files, [*failures, *notes]
+    return ClipsMade(files, [*failures, *notes], traffic)
 
 
-class _LazyReader:
-    """Opens the best rendition when the first clip needs it: a run that finds all its clips made reads nothing."""
+class _LazyTracks:
+    """Opens the wanted rendition when the first clip needs it: a run that finds all its clips made reads nothing."""
 
     def __init__(self, source: Source, settings: Settings, cancel: CancelToken) -> None:
         self._source = source
         self._settings = settings
         self._cancel = cancel
-        self._reader: Reader | None = None
+        self._tracks: Tracks | None = None
 
     @property
-    def reader(self) -> Reader:
-        if self._reader is None:
-            self._reader = open_reader(
-                self._source, for_clips(self._source, self._settings), self._settings, self._cancel
-            )
-        return self._reader
+    def tracks(self) -> Tracks:
+        if self._tracks is None:
+            wanted = for_clips(self._source, self._settings)
+            self._tracks = open_tracks(self._source, wanted, self._settings, self._cancel)
+        return self._tracks
 
-    def __enter__(self) -> _LazyReader:
+    @property
+    def traffic(self) -> Traffic:
+        return self._tracks.traffic if self._tracks is not None else Traffic()
+
+    def __enter__(self) -> _LazyTracks:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._reader is not None:
-            self._reader.close()
+        if self._tracks is not None:
+            self._tracks.close()
 
 
-def _suffix(reader: Reader) -> str:
-    return ".mp4" if reader.info.has_video else ".m4a"
+def _suffix(tracks: Tracks) -> str:
+    return ".mp4" if tracks.has_video else ".m4a"
 
 
 def _clips_of(library: Library, source_id: int) -> Iterator[Clip]:
@@ -225,7 +242,7 @@ def _target(path: Path, stored: Mapping[Path, Clip], taken: set[Path], *, may_re
 
 
 def _make(
-    reader: Reader,
+    tracks: Tracks,
     highlight: Highlight,
     part: Path,
     *,
@@ -235,7 +252,7 @@ def _make(
     cancel: CancelToken,
 ) -> CutResult:
     """Fetch, cut and check one clip into `part`."""
-    media = reader.span(highlight.clip, temp)
+    media = tracks.span(highlight.clip, temp)
     # A discontinuity may cut the span short on either side.
     start_s = max(highlight.clip.start_s, media.offset_s)
     duration_s = min(highlight.clip.end_s, media.end_s) - start_s
@@ -248,8 +265,8 @@ def _make(
             start_s=start_s - media.offset_s,
             duration_s=duration_s,
             mode=way,
-            has_video=reader.info.has_video,
-            has_audio=reader.info.has_audio,
+            has_video=tracks.has_video,
+            has_audio=tracks.has_audio,
             cancel=cancel,
         )
         check_clip(part, duration_s=done.duration_s, has_video=done.has_video, has_audio=done.has_audio)

@@ -30,6 +30,7 @@ class Feeder:
         self._run = run
         self._temp_dir = temp_dir
         self._bytes: dict[int, int] = {}
+        self._retries: dict[int, int] = {}
         self._failure: tuple[int, Exception] | None = None
         self._ended_at: int | None = None
         self._stop = threading.Event()
@@ -48,7 +49,12 @@ class Feeder:
         self._thread.join(JOIN_S)
 
     def bytes_of(self, window: Window) -> int:
+        """Bytes of media that were fed for a window."""
         return self._bytes.get(window.n, 0)
+
+    def retries_of(self, window: Window) -> int:
+        """Requests that were repeated while a window was fetched; some fetch ahead for the next one."""
+        return self._retries.get(window.n, 0)
 
     def failure_of(self, window: Window) -> Exception | None:
         """The error that ended the feed, from the window on where it struck."""
@@ -64,11 +70,13 @@ class Feeder:
             for window in self._windows:
                 if self._stop.is_set():
                     return
-                chunk = self._temp_dir / f"window_{window.n:05d}.chunk"
+                chunk = self._temp_dir / f"window_{window.n:05d}_{threading.get_ident()}.chunk"
+                retried = self._reader.traffic.retries
                 try:
                     fetched = self._reader.fetch(self._with_tail(window), chunk)
                     self._bytes[window.n] = fetched
                 finally:
+                    self._retries[window.n] = self._reader.traffic.retries - retried
                     # A fetch that fails midway leaves what came before.
                     self._pour(chunk)
                 if not fetched and math.isnan(self._reader.info.duration_s):

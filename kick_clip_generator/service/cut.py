@@ -13,7 +13,7 @@ from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.jobs.inline import analyze_inline
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.pipeline.analyze import analyzed_span
-from kick_clip_generator.pipeline.clips import ClipFile, clips_folder, cut_clips
+from kick_clip_generator.pipeline.clips import ClipsMade, clips_folder, cut_clips
 from kick_clip_generator.service.generate import GenerateRequest
 from kick_clip_generator.sources.resolve import resolve
 
@@ -26,20 +26,17 @@ def cut_highlights(
     settings: Settings,
     progress: ProgressCallback = silent,
     cancel: CancelToken | None = None,
-) -> tuple[list[ClipFile], list[str]]:
+) -> ClipsMade:
     """Cut the given highlights, in their order.
 
     The stretch around them is analysed where it has not been yet, so that the clips carry features for training.
-
-    Returns:
-        The files, and sentences about clips that failed or were cut in another way.
 
     Raises:
         InputError: when a highlight lies behind the end of the source.
         ClipGeneratorError: as `generate_highlights`.
     """
     if not highlights:
-        return [], []
+        return ClipsMade()
     token = cancel or CancelToken()
     progress(Progress("resolve"))
     source = resolve(request.url, settings, token)

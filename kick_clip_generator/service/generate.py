@@ -21,7 +21,8 @@ from kick_clip_generator.jobs.inline import analyze_inline
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.analyze import Analysis, analyzed_span
-from kick_clip_generator.pipeline.clips import ClipFile, clips_folder, cut_clips
+from kick_clip_generator.pipeline.clips import ClipFile, ClipsMade, clips_folder, cut_clips
+from kick_clip_generator.pipeline.report import coverage_report
 from kick_clip_generator.service.models import ActiveModel, active_model
 from kick_clip_generator.sources.resolve import resolve
 
@@ -171,10 +172,9 @@ def generate_highlights(
     detection = analysis.detection
     highlight_ids = library.replace_highlights(source_id, job_id, detection.merged)
 
-    clips: list[ClipFile] = []
-    failures: list[str] = []
+    made = ClipsMade()
     if folder is not None:
-        clips, failures = cut_clips(
+        made = cut_clips(
             source,
             plan_clips(detection.merged, detection.audio, detection.video),
             folder=folder,
@@ -194,21 +194,11 @@ def generate_highlights(
         video=detection.video,
         merged=detection.merged,
         about={"source": source.url, "title": source.title, "created": now.isoformat(timespec="seconds")},
-        files=[(clip.highlight, clip.path.name) for clip in clips],
+        files=[(clip.highlight, clip.path.name) for clip in made.files],
     )
     if folder is not None:
         write_json(folder / manifest_name(now), document)
     progress(Progress("done"))
-    all_notes = [*model.notes, *notes, *_coverage(analysis), *detection.notes, *failures]
-    return GenerateResult(source, detection, analysis, clips, folder, all_notes, document)
-
-
-def _coverage(analysis: Analysis) -> list[str]:
-    total = sum(analysis.windows.values())
-    failed, partial = analysis.windows["failed"], analysis.windows["partial"]
-    if not failed and not partial:
-        return []
-    return [
-        f"{total - failed - partial} of {total} windows complete, {partial} partial, {failed} could not be read; "
-        "the same command tries those again."
-    ]
+    report = coverage_report(source, analysis.windows, analysis.timeline.duration_s, analysis.traffic + made.traffic)
+    all_notes = [*model.notes, *notes, *detection.notes, *made.notes, report]
+    return GenerateResult(source, detection, analysis, made.files, folder, all_notes, document)

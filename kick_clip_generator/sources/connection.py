@@ -6,17 +6,23 @@ Looking a name up and connecting to it are one step here: urllib3's connection i
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
+import time
 import weakref
 from collections.abc import Collection
 from typing import Any
 
+import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from kick_clip_generator.sources.safety import checked_addresses
+
+# What is left of a redirect's or an error's page is read for the sake of the connection.
+_LITTLE_BYTES = 4096
 
 
 class OpenSockets:
@@ -43,7 +49,7 @@ class OpenSockets:
 
 
 class GuardedAdapter(HTTPAdapter):
-    """An adapter whose connections go to checked addresses only.
+    """An adapter whose connections go to checked addresses only; every request through it needs time limits.
 
     Args:
         allowed_private_hosts: hosts that are exempt from the check.
@@ -60,6 +66,20 @@ class GuardedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = self._pools
 
 
+def release(response: requests.Response) -> None:
+    """End an answer; its connection serves again where one read is all that is left to do."""
+    length = response.headers.get("content-length", "")
+    if (
+        response.status_code not in (200, 206)
+        and length.isdecimal()
+        and len(length) < 5
+        and int(length) <= _LITTLE_BYTES
+    ):
+        with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
+            response.raw.read1(_LITTLE_BYTES)
+    response.close()
+
+
 def _pool_classes(allowed: frozenset[str], sockets: OpenSockets) -> dict[str, type[urllib3.HTTPConnectionPool]]:
     class Guarded(urllib3.connection.HTTPConnection):
         def _new_conn(self) -> socket.socket:
@@ -69,15 +89,23 @@ def _pool_classes(allowed: frozenset[str], sockets: OpenSockets) -> dict[str, ty
             except (OSError, UnicodeError) as error:
                 raise NameResolutionError(self.host, self, socket.gaierror(str(error))) from error
             failure: NewConnectionError | ConnectTimeoutError | None = None
-            for address in addresses:
+            limit_s = self.timeout
+            until_s = time.monotonic() + float(limit_s or 0.0)
+            for tried, address in enumerate(addresses):
                 self._dns_host = address
+                # One limit for all: a host of eight addresses that drop every packet is not waited for eight times.
+                self.timeout = max(0.1, (until_s - time.monotonic()) / (len(addresses) - tried))
                 try:
-                    return super()._new_conn()
+                    sock = super()._new_conn()
+                    # For the TLS handshake.
+                    sock.settimeout(limit_s)
+                    return sock
                 except (NewConnectionError, ConnectTimeoutError) as error:
                     failure = error
                 finally:
                     # TLS and the Host header go by the name.
                     self._dns_host = name
+                    self.timeout = limit_s
             raise failure or NewConnectionError(self, "the host has no address")
 
         def connect(self) -> None:

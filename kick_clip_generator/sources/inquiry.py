@@ -9,6 +9,7 @@ from typing import Self
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.sources.http import HttpClient, Reply
+from kick_clip_generator.sources.platforms import PlatformLink, recognise
 
 PEEK_BYTES = 64 * 1024
 
@@ -20,21 +21,33 @@ class Inquiry:
         url: as the user gave it; surrounding spaces are dropped.
         settings: for requests.
         cancel: for requests.
+
+    Attributes:
+        url, settings, cancel: as given.
     """
 
     def __init__(self, url: str, settings: Settings, cancel: CancelToken | None = None) -> None:
         # Spaces around a pasted link mean nothing; in the name of a file that is there they do.
         self.url = url if os.path.lexists(url) else url.strip()
         self.settings = settings
-        self._cancel = cancel
+        self.cancel = cancel
 
     @property
     def is_web(self) -> bool:
         return self.url.lower().startswith(("http://", "https://"))
 
     @cached_property
+    def link(self) -> PlatformLink | None:
+        """What the link names on a platform; None for one that leads elsewhere, or is a path.
+
+        Raises:
+            SourceError: for a page of a platform that is not one video, clip or channel.
+        """
+        return recognise(self.url) if self.is_web else None
+
+    @cached_property
     def client(self) -> HttpClient:
-        return HttpClient(self.settings, self._cancel)
+        return HttpClient(self.settings, self.cancel)
 
     @cached_property
     def beginning(self) -> Reply:

@@ -17,6 +17,10 @@ from kick_clip_generator.sources.safety import identity, public_url, redact, tit
 
 _PAGE = re.compile(rb"\s*<(!doctype|!--|html|head|body|\?xml|script|title|div|p)", re.IGNORECASE)
 
+# Many servers send what they do not know as text/plain, so the bytes have a say.
+_TEXT_TYPE = re.compile(r"\s*(text/|application/(json|xml|javascript))", re.IGNORECASE)
+_CONTROL = frozenset(range(0x20)) - frozenset(b"\t\n\r\f\x1b")
+
 
 def resolve_progressive(inquiry: Inquiry) -> Source | None:
     """Any web address that answers with a media file.
@@ -46,6 +50,8 @@ def resolve_progressive(inquiry: Inquiry) -> Source | None:
         duration_s=info.duration_s,
         fingerprint=fingerprint("http", identity(inquiry.url), beginning.size, validator),
         renditions=(rendition_of(inquiry.url, info),),
+        link=inquiry.url,
+        provider="http",
     )
 
 
@@ -62,7 +68,7 @@ def check_media(beginning: Reply, shown: str) -> None:
             f"{shown} is a web page, not a video; give the address of the video file or of its .m3u8 playlist.",
             outcome="not_media",
         )
-    if beginning.headers.get("content-type", "").startswith(("text/", "application/json")):
+    if _TEXT_TYPE.match(beginning.headers.get("content-type", "")) and is_text(beginning.body):
         raise SourceError(f"{shown} is text, not a video.", outcome="not_media")
     if beginning.status != 206 or beginning.size is None:
         raise SourceError(
@@ -74,3 +80,13 @@ def check_media(beginning: Reply, shown: str) -> None:
 def is_page(data: bytes) -> bool:
     """Whether bytes that should be media are a web page."""
     return _PAGE.match(data[:4096].removeprefix(b"\xef\xbb\xbf")) is not None
+
+
+def is_text(data: bytes) -> bool:
+    """Whether bytes read as UTF-8 without control characters; a character that is cut off at the end is no fault."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(data) - 3 or "unexpected end" not in error.reason:
+            return False
+    return _CONTROL.isdisjoint(data)

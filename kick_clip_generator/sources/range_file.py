@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import io
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kick_clip_generator.core.errors import ClipGeneratorError, SourceError
@@ -24,6 +25,9 @@ MAX_BLOCKS_AT_ONCE = 16
 # Sound and picture may lie megabytes apart in a badly interleaved file, and both places stay warm.
 CACHED_BLOCKS = 40
 
+# What a signed address answers with once its time is over.
+EXPIRED = ("blocked", "not_found")
+
 
 class RangeFile(io.RawIOBase):
     """Read-only and seekable.
@@ -32,6 +36,7 @@ class RangeFile(io.RawIOBase):
         client: does the requests; closed by its owner.
         first: an answer of status 206 for the start of the file (`HttpClient.peek`), of known size.
         url: where to start over when the address that `url` redirected to stops working.
+        renew: given an address that has expired, answers with a new one for the same file; None when there is none.
 
     Attributes:
         size: bytes.
@@ -42,7 +47,9 @@ class RangeFile(io.RawIOBase):
         SourceError: from reads, also when the file on the server changes meanwhile (outcome "changed").
     """
 
-    def __init__(self, client: HttpClient, first: Reply, url: str) -> None:
+    def __init__(
+        self, client: HttpClient, first: Reply, url: str, renew: Callable[[str], str | None] | None = None
+    ) -> None:
         super().__init__()
         if first.size is None:
             raise ValueError("expected an answer with the size of the file, got none")
@@ -50,12 +57,15 @@ class RangeFile(io.RawIOBase):
         self.failure: ClipGeneratorError | None = None
         self._client = client
         self._url = url
+        self._renew = renew
         self._direct_url = first.url
+        self._head = first.body
         self._etag = first.headers.get("etag", "")
         self._modified = first.headers.get("last-modified", "")
         self._position = 0
         self._blocks: collections.OrderedDict[int, bytes] = collections.OrderedDict()
-        self._next_block = 0
+        # The first look at a file is seldom the first of many on its beginning: an index may lie at the end.
+        self._next_block = -1
         self._blocks_at_once = 1
 
     def readable(self) -> bool:
@@ -107,33 +117,56 @@ class RangeFile(io.RawIOBase):
             self._blocks.popitem(last=False)
 
     def _get(self, first: int, stop: int) -> bytes:
-        try:
-            reply = self._request(self._direct_url, first, stop)
-        except HttpError as error:
-            if self._direct_url == self._url or error.outcome not in ("blocked", "not_found"):
-                raise
-            # The redirect's target was signed for a while; the address itself leads to a fresh one.
-            self._direct_url = self._url
-            reply = self._request(self._url, first, stop)
+        known = self._head[first:stop]
+        if first + len(known) == stop:
+            return known
+        reply = self._request_somewhere(first + len(known), stop)
         self._direct_url = reply.url
+        if not self.is_same(reply):
+            raise changed(self._url)
+        return known + reply.body
+
+    def is_same(self, reply: Reply) -> bool:
+        """Whether an answer comes from this very file."""
         etag, modified = reply.headers.get("etag", ""), reply.headers.get("last-modified", "")
-        if reply.size != self.size or etag != self._etag or modified != self._modified:
-            raise self._changed()
-        return reply.body
+        if reply.size not in (self.size, None):
+            return False
+        # The servers behind one address need not agree on a date, or all send tags.
+        if etag and self._etag:
+            return etag == self._etag
+        return not (modified and self._modified) or modified == self._modified
+
+    def _request_somewhere(self, first: int, stop: int) -> Reply:
+        # A redirect's target is signed for a while; the address itself leads to a fresh one, or its resolver knows one.
+        for url in dict.fromkeys((self._direct_url, self._url)):
+            try:
+                return self._request(url, first, stop)
+            except HttpError as error:
+                if error.outcome not in EXPIRED:
+                    raise
+                failure = error
+        fresh = self._renew(self._url) if self._renew is not None else None
+        if fresh is None:
+            raise failure
+        self._url = fresh
+        return self._request(fresh, first, stop)
 
     def _request(self, url: str, first: int, stop: int) -> Reply:
         # Weak tags do not promise the same bytes, and servers refuse them here.
         validator = self._etag if self._etag.startswith('"') else self._modified
-        headers = {"If-Range": validator} if validator else {}
-        try:
-            return self._client.get(url, byte_range=(first, stop), cap=stop - first, headers=headers)
-        except HttpError as error:
-            if error.outcome == "no_range":
-                raise self._changed() from None
-            raise
+        # A server that does not know the validator sends the whole file; without it the answer's own headers decide.
+        for headers in ({"If-Range": validator}, {}) if validator else ({},):
+            try:
+                return self._client.get(url, byte_range=(first, stop), cap=stop - first, headers=headers)
+            except HttpError as error:
+                if error.outcome not in ("no_range", "too_large"):
+                    raise
+        raise changed(url)
 
-    def _changed(self) -> SourceError:
-        return SourceError(
-            f"{redact(self._url)} changed on the server while it was read; start again to read it as it is now.",
-            outcome="changed",
-        )
+
+def changed(url: str) -> SourceError:
+    """The error of a file that is another one by now."""
+    return SourceError(
+        f"{redact(url)} changed on the server while it was read; start again to read it as it is now.",
+        outcome="changed",
+    )

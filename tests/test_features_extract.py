@@ -9,7 +9,10 @@ import pytest
 
 from kick_clip_generator.core.timeline import TICK_S
 from kick_clip_generator.features.extract import FeatureExtractor
-from kick_clip_generator.features.registry import AUDIO_NAMES, FEATURES, NAMES, VIDEO_NAMES
+from kick_clip_generator.features.feature import Feature
+from kick_clip_generator.features.registry import AUDIO_NAMES, EXTENDED_NAMES, FEATURES, NAMES, VIDEO_NAMES
+
+CORE = FEATURES[: len(NAMES)]
 
 TICKS = 60
 LEAD_IN_TICKS = 10
@@ -17,10 +20,11 @@ LEAD_IN_TICKS = 10
 
 @pytest.fixture(scope="module")
 def pcm() -> np.ndarray:
-    """Noise that swells, a beat, and two seconds of digital silence."""
+    """Noise that swells, a beat, a hum that glides, and two seconds of digital silence."""
     rng = np.random.default_rng(0)
     time_s = np.arange(TICKS * 8000) / 16000
-    sound = rng.standard_normal(len(time_s)) * (500 + 400 * np.sin(time_s)) + 8000 * (time_s % 0.5 < 0.02)
+    hum = sum(np.sin(2 * np.pi * k * (140 * time_s + 2 * time_s**2)) for k in range(1, 8))
+    sound = 600 * hum + rng.standard_normal(len(time_s)) * (500 + 400 * np.sin(time_s)) + 8000 * (time_s % 0.5 < 0.02)
     sound[8000 * 30 : 8000 * 34] = 0
     return sound.astype(np.int16)
 
@@ -67,7 +71,7 @@ def test_every_feature_is_exact_after_its_declared_context(pcm):
     whole = push(pcm, frames, 2, [TICKS])
     start = 14
     run = push(pcm, frames, 2, [TICKS], first_tick=start)
-    for column, feature in enumerate(FEATURES):
+    for column, feature in enumerate(CORE):
         ticks = int(np.ceil(feature.context_s / TICK_S))
         np.testing.assert_array_equal(run[ticks:, column], whole[start + ticks :, column], feature.name)
 
@@ -105,7 +109,7 @@ def test_more_media_than_ticks_are_refused(pcm):
 
 def test_ratios_stay_in_their_range(pcm):
     rows = push(pcm, moving(4), 4, [TICKS])
-    for column, feature in enumerate(FEATURES):
+    for column, feature in enumerate(CORE):
         if feature.unit == "":
             assert np.nanmin(rows[:, column]) >= feature.low and np.nanmax(rows[:, column]) <= feature.high, (
                 feature.name
@@ -113,6 +117,21 @@ def test_ratios_stay_in_their_range(pcm):
 
 
 def test_names_are_unique_and_every_one_is_explained():
-    assert len(set(NAMES)) == len(NAMES) and set(NAMES) == set(AUDIO_NAMES) | set(VIDEO_NAMES)
+    names = NAMES + EXTENDED_NAMES
+    assert len(set(names)) == len(names) and [feature.name for feature in FEATURES] == list(names)
+    assert NAMES == AUDIO_NAMES + VIDEO_NAMES
     for feature in FEATURES:
         assert feature.meaning and feature.source
+        assert (feature.tier == "core") == (feature.name in NAMES)
+
+
+def test_the_timeline_of_ten_hours_fits_into_memory():
+    # 52 columns are 15 MB; more would not leave room for detection in the 60 MB that an analysis may take.
+    assert len(NAMES) <= 52
+
+
+@pytest.mark.parametrize("change", [{"low": 1.0}, {"context_s": 6.0}, {"context_s": -1.0}, {"price_s_per_h": -1.0}])
+def test_a_feature_that_makes_no_sense_is_refused(change):
+    facts = {"low": 0.0, "high": 1.0, "context_s": 0.0, "price_s_per_h": 0.0} | change
+    with pytest.raises(ValueError, match="expected"):
+        Feature(name="f", unit="", meaning="m", source="s", medium="audio", **facts)

@@ -23,10 +23,12 @@ WEIGHTS = {**AUDIO_WEIGHTS, **VIDEO_WEIGHTS}
 
 def noise(ticks: int, seed: int = 0) -> Timeline:
     """A stream where nothing happens: each signal jitters around its level by about twice its floor."""
-    random = np.random.default_rng(seed)
-    spread = np.array([2 * SIGNALS[name].floor for name in NAMES])
-    values = 10 * spread + spread * random.standard_normal((ticks, len(NAMES)))
-    return Timeline(NAMES, values.astype(np.float32))
+    columns = []
+    for name in NAMES:
+        # Seeded by name: other signals that come or go change nothing for this one.
+        random = np.random.default_rng([seed, *name.encode()])
+        columns.append(2 * SIGNALS[name].floor * (10 + random.standard_normal(ticks)))
+    return Timeline(NAMES, np.column_stack(columns).astype(np.float32))
 
 
 def excite(timeline: Timeline, span: Span, strength: float = 3.0, names: Sequence[str] = NAMES) -> Timeline:

@@ -146,7 +146,9 @@ def test_cuts_move_clips_but_not_events() -> None:
     values[:, NAMES.index("scene_cut")] = np.nan
     plain = detect(replace(timeline, values=values), CONFIG).merged
     values = values.copy()
-    values[390:396, NAMES.index("scene_cut")] = 1.0
+    # A second behind where the clip would begin.
+    tick = round(plain[0].clip.start_s / TICK_S) + 2
+    values[tick, NAMES.index("scene_cut")] = 1.0
     cut = detect(replace(timeline, values=values), CONFIG).merged
     assert [(h.event, h.score) for h in cut] == [(h.event, h.score) for h in plain]
-    assert cut[0].clip.start_s != plain[0].clip.start_s
+    assert cut[0].clip.start_s == (tick + 1) * TICK_S, "right behind the cut"

@@ -14,7 +14,10 @@ from kick_clip_generator.media.probe import probe
 from tests.origin.media import ffmpeg
 
 # A white frame and a beep at 2 s and at 4 s.
-FLASH = "color=black:size=64x64:rate=50:duration=6,drawbox=color=white:t=fill:enable='between(t,1.99,2.05)+between(t,3.99,4.05)'"
+FLASH = (
+    "color=black:size=64x64:rate=50:duration=6,"
+    "drawbox=color=white:t=fill:enable='between(t,1.99,2.05)+between(t,3.99,4.05)'"
+)
 BEEP = "aevalsrc='if(between(t,2,2.06)+between(t,4,4.06),sin(6283*t),0)':s=48000:d=6"
 
 
@@ -67,7 +70,7 @@ def test_picture_and_sound_stay_in_step(tmp_path: Path, picture: str, sound: str
 
 def test_what_does_not_hold_it_is_refused(tmp_path: Path) -> None:
     pictures, sounds = made(tmp_path, ".mp4", ".m4a")
-    with pytest.raises(MediaError, match="sound.m4a does not hold"):
+    with pytest.raises(MediaError, match=r"sound\.m4a does not hold"):
         join(sounds, pictures, tmp_path / "x", sound_later_s=0.0)
-    with pytest.raises(MediaError, match="picture.mp4 does not hold"):
+    with pytest.raises(MediaError, match=r"picture\.mp4 does not hold"):
         join(pictures, pictures, tmp_path / "x", sound_later_s=0.0)

@@ -16,10 +16,8 @@ from kick_clip_generator.core.errors import Cancelled, SourceError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.records import Source
 from kick_clip_generator.core.settings import Settings, load_settings
-from kick_clip_generator.sources.http import HttpClient
 from kick_clip_generator.sources.inquiry import Inquiry
 from kick_clip_generator.sources.kick import KickError, resolve_kick
-from kick_clip_generator.sources.kick_plain import PlainKickApi
 from tests.origin import Origin
 from tests.origin.media import make_media
 from tests.origin.platforms import Asked, Platforms, Reply, kick
@@ -598,32 +596,7 @@ def test_a_look_alike_is_nobody_of_kick(settings: Settings) -> None:
             assert resolve_kick(inquiry) is None
 
 
-class TestWithoutCurlCffi:
-    def test_it_is_said_and_the_plain_client_takes_over(
-        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, settings: Settings
-    ) -> None:
-        monkeypatch.setitem(sys.modules, "curl_cffi", None)
-        cancel = CancelToken()
-        cancel.cancel()
-        with pytest.raises(Cancelled):
-            resolved(kick.CHANNEL_URL, settings, cancel)
-        assert "curl_cffi is not installed" in caplog.text
-
-    @pytest.mark.parametrize(("status", "outcome"), [(403, "blocked"), (404, "gone"), (503, "server")])
-    def test_its_failures_have_the_same_names(
-        self, origin: Origin, settings: Settings, status: int, outcome: str
-    ) -> None:
-        origin.fail("/x.json", status)
-        with HttpClient(settings) as client, pytest.raises(SourceError) as caught:
-            PlainKickApi(client).json(origin.url("x.json"), "the channel")
-        assert caught.value.outcome == outcome
-
-    def test_an_answer_from_elsewhere_does_not_count(self, origin: Origin, settings: Settings) -> None:
-        with HttpClient(settings) as client, pytest.raises(SourceError) as caught:
-            PlainKickApi(client).page(origin.url("master.m3u8"), "the channel")
-        assert caught.value.outcome == "redirects"
-
-    def test_the_player_cannot_be_asked(self, settings: Settings) -> None:
-        with HttpClient(settings) as client, pytest.raises(SourceError, match="curl_cffi") as caught:
-            PlainKickApi(client).json("https://web.kick.com/", "the playback", body={})
-        assert caught.value.outcome == "blocked"
+def test_without_curl_cffi_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    monkeypatch.setitem(sys.modules, "curl_cffi", None)
+    with pytest.raises(SourceError, match=r"curl_cffi is not installed.*install"):
+        resolved(kick.CHANNEL_URL, settings)

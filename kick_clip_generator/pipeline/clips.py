@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from kick_clip_generator.clips.plan import PlannedClip
 from kick_clip_generator.core.clip_row import clip_row
 from kick_clip_generator.core.errors import Cancelled, ClipGeneratorError, LibraryError, MediaError, SourceLost
 from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback
-from kick_clip_generator.core.records import CutMode, Highlight, Source
+from kick_clip_generator.core.records import CutMode, Highlight, Source, Span
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.core.timeline import Timeline
 from kick_clip_generator.library.files import (
@@ -30,6 +31,7 @@ from kick_clip_generator.media.check import check_clip
 from kick_clip_generator.media.cut import CutResult, cut
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.workspace import workspace
+from kick_clip_generator.sources.chunk import MediaSpan
 from kick_clip_generator.sources.renditions import for_clips
 from kick_clip_generator.sources.tracks import Tracks, open_tracks
 from kick_clip_generator.sources.traffic import Traffic
@@ -136,12 +138,13 @@ def cut_clips(
                 files.append(ClipFile(ready[index].id, ready[index].path, plan.kind, plan.highlight))
                 continue
             try:
-                tracks = lazy.tracks
-                name = f"{plan.stem}{_suffix(tracks)}"
-                target, replace = _target(folder / name, stored, taken, may_replace=may_replace)
-                with part_file(target) as part:
-                    done = _make(tracks, plan.highlight, part, temp=temp, mode=mode, settings=settings, cancel=cancel)
-                    published = publish(part, target, replace=replace)
+                # The span first: what it fetches also tells whether there is a picture.
+                with _fetched(lazy.tracks, plan.highlight.clip, temp) as media:
+                    name = f"{plan.stem}{_suffix(lazy.tracks)}"
+                    target, replace = _target(folder / name, stored, taken, may_replace=may_replace)
+                    with part_file(target) as part:
+                        done = _make(lazy.tracks, media, plan.highlight.clip, part, mode, settings, cancel)
+                        published = publish(part, target, replace=replace)
             except (Cancelled, LibraryError, SourceLost):
                 raise
             except ClipGeneratorError as error:
@@ -241,21 +244,30 @@ def _target(path: Path, stored: Mapping[Path, Clip], taken: set[Path], *, may_re
     return free_path(path.parent, path.name, taken=lambda free: free in taken or free in stored), False
 
 
+@contextlib.contextmanager
+def _fetched(tracks: Tracks, span: Span, temp: Path) -> Iterator[MediaSpan]:
+    """The media around a clip, for as long as it is cut."""
+    media = tracks.span(span, temp)
+    try:
+        yield media
+    finally:
+        if media.temporary:
+            media.path.unlink(missing_ok=True)
+
+
 def _make(
     tracks: Tracks,
-    highlight: Highlight,
+    media: MediaSpan,
+    span: Span,
     part: Path,
-    *,
-    temp: Path,
     mode: CutMode,
     settings: Settings,
     cancel: CancelToken,
 ) -> CutResult:
-    """Fetch, cut and check one clip into `part`."""
-    media = tracks.span(highlight.clip, temp)
+    """Cut and check one clip into `part`."""
     # A discontinuity may cut the span short on either side.
-    start_s = max(highlight.clip.start_s, media.offset_s)
-    duration_s = min(highlight.clip.end_s, media.end_s) - start_s
+    start_s = max(span.start_s, media.offset_s)
+    duration_s = min(span.end_s, media.end_s) - start_s
 
     def made(way: CutMode) -> CutResult:
         done = cut(
@@ -273,14 +285,10 @@ def _make(
         return done
 
     try:
-        try:
-            return made(mode)
-        except MediaError as error:
-            if mode == "exact":
-                raise
-            # Packets that are missing in the source show only in a copy; encoding fills the gap.
-            log.info("A copy did not pass its check, so the clip is encoded: %s", error)
-            return dataclasses.replace(made("exact"), note="A plain copy was not sound, so the clip was re-encoded.")
-    finally:
-        if media.temporary:
-            media.path.unlink(missing_ok=True)
+        return made(mode)
+    except MediaError as error:
+        if mode == "exact":
+            raise
+        # Packets that are missing in the source show only in a copy; encoding fills the gap.
+        log.info("A copy did not pass its check, so the clip is encoded: %s", error)
+        return dataclasses.replace(made("exact"), note="A plain copy was not sound, so the clip was re-encoded.")

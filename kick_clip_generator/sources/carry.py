@@ -20,10 +20,10 @@ from requests.cookies import extract_cookies_to_jar
 
 from kick_clip_generator.core.records import Rendition, Source
 from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.sources.netscape import PRINTABLE, cookie_of
 
 _PORTS = {"http": 80, "https": 443}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_PRINTABLE = re.compile(r"[\x20-\x7e]*")
 
 # What the connection, the request or `sources.browser` decides.
 _NOT_CARRIED = frozenset(
@@ -93,7 +93,7 @@ class Cookies:
         )
         self._jar = http.cookiejar.CookieJar(policy)
         for line in lines:
-            cookie = _cookie_of(line)
+            cookie = cookie_of(line)
             if cookie is not None:
                 self._jar.set_cookie(cookie)
         self._most = len(self._jar) + MOST_COOKIES_KEPT
@@ -129,7 +129,7 @@ def _is_sendable(name: str, value: str) -> bool:
     # `sources.browser` says how the request came about, in one voice.
     if lower in _NOT_CARRIED or lower.startswith("sec-"):
         return False
-    return _TOKEN.fullmatch(name) is not None and _PRINTABLE.fullmatch(value) is not None
+    return _TOKEN.fullmatch(name) is not None and PRINTABLE.fullmatch(value) is not None
 
 
 def _origins(renditions: Iterable[Rendition]) -> frozenset[tuple[str, str, int]]:
@@ -146,41 +146,3 @@ def _origin(url: str) -> tuple[str, str, int] | None:
     if scheme not in _PORTS or not host:
         return None
     return scheme, host, port or _PORTS[scheme]
-
-
-def _cookie_of(line: str) -> http.cookiejar.Cookie | None:
-    """A cookie from `domain TAB subdomains too TAB path TAB https only TAB expires TAB name TAB value`."""
-    fields = line.removeprefix("#HttpOnly_").rstrip("\r\n").split("\t")
-    if line.startswith("#") and not line.startswith("#HttpOnly_"):
-        return None
-    if len(fields) != 7 or not all(_PRINTABLE.fullmatch(part) for part in fields):
-        return None
-    domain, flag, path, secure, expires, name, value = fields
-    host = domain.strip().lower().lstrip(".")
-    subdomains = flag.upper() == "TRUE"
-    if not host or not name or ";" in name + value or (subdomains and "." not in host):
-        # One for all of `.com` is a mistake or an attack.
-        return None
-    if "." not in host:
-        # How `http.cookiejar` names hosts of the local network.
-        host = f"{host}.local"
-    lasting = re.fullmatch(r"[0-9]{1,15}(\.[0-9]+)?", expires)
-    expires_s = int(float(expires)) if lasting else 0
-    return http.cookiejar.Cookie(
-        version=0,
-        name=name,
-        value=value,
-        port=None,
-        port_specified=False,
-        domain=f".{host}" if subdomains else host,
-        domain_specified=subdomains,
-        domain_initial_dot=subdomains,
-        path=path if path.startswith("/") else "/",
-        path_specified=True,
-        secure=secure.upper() == "TRUE",
-        expires=expires_s or None,
-        discard=not expires_s,
-        comment=None,
-        comment_url=None,
-        rest={},
-    )

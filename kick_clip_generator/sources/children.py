@@ -20,6 +20,7 @@ from kick_clip_generator.core.errors import MediaError, SourceError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.media.ffmpeg import kill, spawn
+from kick_clip_generator.sources.authorities import AUTHORITIES, own_authority
 from kick_clip_generator.sources.outcomes import update_command
 
 # yt-dlp's description of a 10-hour stream with all its formats was 0.4 MB.
@@ -35,7 +36,6 @@ _PASSED_ON = re.compile(
     # Proxies are written in lower case, too.
     r"(?i:(HTTP|HTTPS|ALL|NO)_PROXY)|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE"
 )
-_AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,6 @@ class Output:
     code: int
     stdout: bytes
     stderr: str
-
-
-def own_authority() -> str:
-    """The file of certificates that the environment names, as behind a company's proxy; empty when there is none."""
-    return next((os.environ[name] for name in _AUTHORITIES if os.environ.get(name)), "")
 
 
 @contextlib.contextmanager
@@ -159,5 +154,5 @@ def _environment() -> dict[str, str]:
     authority = own_authority()
     if authority:
         # requests, curl and OpenSSL each look at another one.
-        env |= {name: env.get(name) or authority for name in _AUTHORITIES}
+        env |= {name: env.get(name) or authority for name in AUTHORITIES}
     return env | {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1"}

@@ -18,6 +18,7 @@ from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.sources.browser_cookies import POLL_S, read_browser
+from kick_clip_generator.sources.netscape import cookie_of
 from kick_clip_generator.sources.safety import clean_text
 
 # google.com holds the login of YouTube.
@@ -109,31 +110,9 @@ def jar_of(lines: Iterable[str]) -> http.cookiejar.CookieJar:
     """A jar that knows which cookie goes where; what has expired is left out."""
     jar = http.cookiejar.CookieJar()
     for line in lines:
-        domain, subdomains, path, secure, expires, name, value = line.split("\t")
-        until = int(float(expires or 0))
-        if 0 < until <= time.time():
-            continue
-        jar.set_cookie(
-            http.cookiejar.Cookie(
-                version=0,
-                name=name,
-                value=value,
-                port=None,
-                port_specified=False,
-                domain=domain,
-                domain_specified=subdomains == "TRUE",
-                domain_initial_dot=domain.startswith("."),
-                path=path,
-                path_specified=True,
-                secure=secure == "TRUE",
-                # Negative and 0: until the browser is closed.
-                expires=until if until > 0 else None,
-                discard=until <= 0,
-                comment=None,
-                comment_url=None,
-                rest={},
-            )
-        )
+        cookie = cookie_of(line)
+        if cookie is not None and not cookie.is_expired():
+            jar.set_cookie(cookie)
     return jar
 
 

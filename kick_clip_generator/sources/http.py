@@ -32,6 +32,7 @@ from kick_clip_generator.sources.answers import (
     transport_error,
     whole_size,
 )
+from kick_clip_generator.sources.authorities import own_authority
 from kick_clip_generator.sources.browser import IDENTITY, browser_headers
 from kick_clip_generator.sources.carry import Carry, Cookies, same_origin
 from kick_clip_generator.sources.connection import GuardedAdapter, OpenSockets, release
@@ -79,6 +80,7 @@ class HttpClient:
         self._session = requests.Session()
         # No proxy and no .netrc: a proxy would connect past the address check, .netrc would hand out credentials.
         self._session.trust_env = False
+        self._session.verify = own_authority() or True
         # Ours alone count: its own headers name no browser, and its jar is not made for several threads.
         self._session.headers.clear()
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))

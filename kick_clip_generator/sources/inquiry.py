@@ -8,6 +8,7 @@ from typing import Self
 
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.sources.carry import Carry
 from kick_clip_generator.sources.http import HttpClient, Reply
 from kick_clip_generator.sources.platforms import PlatformLink, recognise
 
@@ -47,7 +48,7 @@ class Inquiry:
 
     @cached_property
     def client(self) -> HttpClient:
-        return HttpClient(self.settings, self.cancel)
+        return HttpClient(self.settings, self.cancel, Carry.of_settings(self.settings))
 
     @cached_property
     def beginning(self) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import math
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,6 @@ from kick_clip_generator.sources.http import HttpClient
 from kick_clip_generator.sources.inquiry import Inquiry
 from kick_clip_generator.sources.kick_answers import Found
 from kick_clip_generator.sources.kick_api import KickApi
-from kick_clip_generator.sources.kick_plain import PlainKickApi
 from kick_clip_generator.sources.kick_visit import Visit
 from kick_clip_generator.sources.kick_ways import WAYS
 from kick_clip_generator.sources.outcomes import refusal, update_command
@@ -75,18 +75,16 @@ def resolve_kick(inquiry: Inquiry) -> Source | None:
             else:
                 log.info("Kick: %s found by way of %s.", link.url, way)
                 return source
-    raise KickError(_verdict(link, failures, api.caveat), failures)
+    raise KickError(_verdict(link, failures), failures)
 
 
-def _open_api(inquiry: Inquiry, link: PlatformLink, cookies: tuple[str, ...]) -> KickApi | PlainKickApi:
-    try:
-        import curl_cffi.requests  # noqa: F401
-    except ImportError:
-        log.warning(
-            "curl_cffi is not installed, and Kick refuses most of what does not look like a browser; %s.",
-            update_command("curl_cffi"),
+def _open_api(inquiry: Inquiry, link: PlatformLink, cookies: tuple[str, ...]) -> KickApi:
+    if importlib.util.find_spec("curl_cffi") is None:
+        raise SourceError(
+            f"curl_cffi is not installed, and Kick refuses what does not look like a browser; "
+            f"{update_command('curl_cffi')}.",
+            outcome="failed",
         )
-        return PlainKickApi(inquiry.client)
     return KickApi(inquiry.settings, cookies, inquiry.cancel, referer=link.url)
 
 
@@ -142,7 +140,7 @@ def _read(inquiry: Inquiry, link: PlatformLink, found: Found, cookies: tuple[str
     )
 
 
-def _verdict(link: PlatformLink, failures: Sequence[Failure], caveat: str) -> SourceError:
+def _verdict(link: PlatformLink, failures: Sequence[Failure]) -> SourceError:
     """The one sentence for the user, out of all that went wrong."""
     errors = {failure.error.outcome: failure.error for failure in reversed(failures)}
     for outcome in _CERTAIN:
@@ -152,8 +150,7 @@ def _verdict(link: PlatformLink, failures: Sequence[Failure], caveat: str) -> So
         return refusal(link, "gone")
     for outcome in _TELLING + _NETWORK:
         if outcome in errors:
-            details = {"site_changed": str(errors[outcome]).rstrip("."), "blocked": caveat}
-            return refusal(link, outcome, details.get(outcome, ""))
+            return refusal(link, outcome, str(errors[outcome]).rstrip(".") if outcome == "site_changed" else "")
     # Such as an address that is refused, or no media behind it.
     others = [error for outcome, error in errors.items() if outcome not in ("gone", "not_found")]
     return others[0] if others else refusal(link, "failed")

@@ -9,7 +9,6 @@ answers.
 from __future__ import annotations
 
 import logging
-import os
 import random
 import re
 import time
@@ -21,6 +20,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.sources.authorities import own_authority
 from kick_clip_generator.sources.cookies import jar_of, lines_of
 from kick_clip_generator.sources.kick_answers import parse_json
 from kick_clip_generator.sources.kick_failures import KickFailure, RawAnswer, check_answer, transport_failure
@@ -57,12 +57,7 @@ class KickApi:
         cookies: the user's, as lines of a Netscape cookie file.
         cancel: looked at ten times a second.
         referer: the page that a browser would be on.
-
-    Attributes:
-        caveat: why it may be refused more often than it should, in words; empty for nothing.
     """
-
-    caveat = ""
 
     def __init__(
         self,
@@ -201,7 +196,7 @@ class KickApi:
         session = self._sessions.get(target)
         if session is None:
             session = self._sessions[target] = curl.Session(
-                impersonate=target, proxies=_proxies(), verify=_authorities(), trust_env=False
+                impersonate=target, proxies=_proxies(), verify=_verify(), trust_env=False
             )
             for cookie in self._jar:
                 session.cookies.jar.set_cookie(cookie)
@@ -265,7 +260,6 @@ def _proxies() -> Any:
     return {scheme: found[scheme] for scheme in ("https", "all") if found.get(scheme)}
 
 
-def _authorities() -> Any:
-    """The file of trusted certificates that the environment names, or True for curl_cffi's own."""
-    named = (os.environ.get(name, "") for name in ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"))
-    return next((path for path in named if path and os.path.isfile(path)), True)
+def _verify() -> Any:
+    # curl_cffi's types know no path. True: its own list.
+    return own_authority() or True

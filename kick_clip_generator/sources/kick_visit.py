@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import Any, Protocol
 
 from kick_clip_generator.core.errors import SourceError
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.sources.kick_answers import Answer
+from kick_clip_generator.sources.kick_api import KickApi
 from kick_clip_generator.sources.platforms import PlatformLink
 
 SITE = "https://kick.com"
@@ -25,14 +25,6 @@ _PLAYER = {
 }
 
 
-class Api(Protocol):
-    """Requests to Kick."""
-
-    def json(self, url: str, what: str, *, body: Any = None) -> Any: ...
-
-    def page(self, url: str, what: str) -> bytes: ...
-
-
 class Visit:
     """One link on its way through Kick's servers; what several ways need is asked once.
 
@@ -43,7 +35,7 @@ class Visit:
         logged_in: whether the user lent cookies.
     """
 
-    def __init__(self, link: PlatformLink, api: Api, settings: Settings, *, logged_in: bool = False) -> None:
+    def __init__(self, link: PlatformLink, api: KickApi, settings: Settings, *, logged_in: bool = False) -> None:
         self.link = link
         self.api = api
         self.settings = settings

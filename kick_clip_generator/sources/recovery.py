@@ -51,6 +51,7 @@ class Recovery:
             fresh = renew() if renew is not None and error.outcome in _EXPIRED else None
             if fresh is None:
                 raise
+            client.trust(fresh)
             self._url = fresh.url
             self.playlist = load_playlist(client, self._url)
 
@@ -104,6 +105,7 @@ class Recovery:
         if rendition is None:
             return False
         log.info("The addresses of the recording have expired; it was looked up again.")
+        self._client.trust(rendition)
         try:
             playlist = load_playlist(self._client, rendition.url)
         except SourceError as error:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -33,22 +34,34 @@ class Tracks:
     Args:
         main: reads the picture, and the sound unless it lies apart.
         sound: reads the sound where it lies apart.
-
-    Attributes:
-        tracks: what to decode, one or two.
-        has_audio, has_video: what they give together.
-        duration_s: of the main one; NaN when not known.
     """
 
     def __init__(self, main: Reader, sound: Reader | None = None) -> None:
         self._readers = (main,) if sound is None else (main, sound)
-        info = main.info
-        self.tracks: tuple[Track, ...] = (Track(main, audio=info.has_audio and sound is None, video=info.has_video),)
-        if sound is not None:
-            self.tracks += (Track(sound, audio=sound.info.has_audio, video=False),)
-        self.has_audio = any(track.audio for track in self.tracks)
-        self.has_video = any(track.video for track in self.tracks)
-        self.duration_s = info.duration_s
+
+    @cached_property
+    def tracks(self) -> tuple[Track, ...]:
+        """What to decode, one or two; looking at the media costs a request where none was read yet.
+
+        Raises:
+            SourceError: when they cannot be looked at.
+        """
+        main, *rest = self._readers
+        sounds = tuple(Track(sound, audio=sound.info.has_audio, video=False) for sound in rest)
+        return (Track(main, audio=main.info.has_audio and not rest, video=main.info.has_video), *sounds)
+
+    @property
+    def has_audio(self) -> bool:
+        return any(track.audio for track in self.tracks)
+
+    @property
+    def has_video(self) -> bool:
+        return any(track.video for track in self.tracks)
+
+    @property
+    def duration_s(self) -> float:
+        """NaN when not known."""
+        return self._readers[0].info.duration_s
 
     def __enter__(self) -> Self:
         return self

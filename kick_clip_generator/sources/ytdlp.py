@@ -17,7 +17,8 @@ from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.records import Rendition, Source
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.sources import outcomes
-from kick_clip_generator.sources.children import Output, own_authority, run_module, workplace
+from kick_clip_generator.sources.authorities import own_authority
+from kick_clip_generator.sources.children import Output, run_module, workplace
 from kick_clip_generator.sources.cookies import parse_cookies, user_cookies
 from kick_clip_generator.sources.findings import Finding, checked_source, kept_headers
 from kick_clip_generator.sources.inquiry import Inquiry

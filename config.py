@@ -60,7 +60,7 @@ RESOLVE_TIMEOUT = 60
 # A cookies.txt (Netscape format) of a browser that is logged in, for members-only streams.
 COOKIES_FILE = None
 
-# Take the cookies from this browser instead: firefox, chrome, edge, brave, opera, safari …
+# Take the cookies from this browser instead: firefox, chrome, edge, brave, opera or safari.
 COOKIES_FROM_BROWSER = ""
 
 # User agents to rotate through when a server refuses; in the environment separated by |.

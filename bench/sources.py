@@ -24,7 +24,7 @@ from kick_clip_generator.generator import KickClipGenerator
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.service.generate import GenerateRequest, GenerateResult, generate_highlights
 from kick_clip_generator.service.library import open_library
-from kick_clip_generator.sources.playlist import parse_media
+from kick_clip_generator.sources.hls.playlist import parse_media
 from tests.origin import Origin, random_faults
 from tests.origin.virtual import SEGMENT_S, VirtualStream
 

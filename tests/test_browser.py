@@ -6,7 +6,7 @@ import pytest
 from urllib3.util.request import ACCEPT_ENCODING
 
 from kick_clip_generator.core.settings import Settings
-from kick_clip_generator.sources.browser import browser_headers
+from kick_clip_generator.sources.net.browser import browser_headers
 
 URL = "https://cdn.example.com/a.m3u8"
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"

@@ -12,8 +12,8 @@ import pytest
 
 from kick_clip_generator.core.records import Rendition, Source
 from kick_clip_generator.core.settings import Settings
-from kick_clip_generator.sources.carry import MOST_COOKIES_KEPT, Carry, Cookies
-from kick_clip_generator.sources.http import HttpClient
+from kick_clip_generator.sources.net.carry import MOST_COOKIES_KEPT, Carry, Cookies
+from kick_clip_generator.sources.net.http import HttpClient
 from tests.origin import Origin, Reply, Seen
 
 SECRET = "s3cret"

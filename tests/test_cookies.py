@@ -14,8 +14,8 @@ import pytest
 from kick_clip_generator.core.errors import Cancelled, InputError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.settings import Settings, load_settings
-from kick_clip_generator.sources import browser_store
-from kick_clip_generator.sources.cookies import jar_of, lines_of, parse_cookies, user_cookies
+from kick_clip_generator.sources.platforms import browser_store
+from kick_clip_generator.sources.platforms.cookies import jar_of, lines_of, parse_cookies, user_cookies
 
 SECRET = "s3cr3t-value"
 

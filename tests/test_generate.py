@@ -20,7 +20,7 @@ from kick_clip_generator.media.probe import probe
 from kick_clip_generator.service.generate import GenerateRequest, GenerateResult, generate_highlights
 from kick_clip_generator.service.library import open_library
 from kick_clip_generator.service.rating import next_to_rate, rate
-from kick_clip_generator.sources.traffic import Traffic
+from kick_clip_generator.sources.net.traffic import Traffic
 from tests.origin import Origin, make_hls
 from tests.streams import make_stream
 

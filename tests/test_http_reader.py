@@ -11,11 +11,11 @@ import pytest
 from kick_clip_generator.core.errors import SourceError, SourceLost
 from kick_clip_generator.core.records import Rendition, Span, Window
 from kick_clip_generator.core.settings import Settings
-from kick_clip_generator.sources import patience
-from kick_clip_generator.sources.carry import Carry
 from kick_clip_generator.sources.file_reader import FileReader, HttpReader
-from kick_clip_generator.sources.http import Traffic
 from kick_clip_generator.sources.inquiry import Inquiry
+from kick_clip_generator.sources.net import patience
+from kick_clip_generator.sources.net.carry import Carry
+from kick_clip_generator.sources.net.http import Traffic
 from kick_clip_generator.sources.progressive import is_text, resolve_progressive
 from kick_clip_generator.sources.range_file import BLOCK_BYTES
 from tests.origin import Origin, Reply, Seen, Status

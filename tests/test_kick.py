@@ -17,7 +17,7 @@ from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.records import Source
 from kick_clip_generator.core.settings import Settings, load_settings
 from kick_clip_generator.sources.inquiry import Inquiry
-from kick_clip_generator.sources.kick import KickError, resolve_kick
+from kick_clip_generator.sources.platforms.kick import KickError, resolve_kick
 from tests.origin import Origin
 from tests.origin.media import make_media
 from tests.origin.platforms import Asked, Platforms, Reply, kick

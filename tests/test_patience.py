@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kick_clip_generator.core.settings import Settings
-from kick_clip_generator.sources.answers import HttpError, retry_after_s
-from kick_clip_generator.sources.patience import FIRST_WAIT_S, MAX_WAIT_S, PROGRESS_BYTES, Patience
+from kick_clip_generator.sources.net.answers import HttpError, retry_after_s
+from kick_clip_generator.sources.net.patience import FIRST_WAIT_S, MAX_WAIT_S, PROGRESS_BYTES, Patience
 
 
 @pytest.mark.parametrize(

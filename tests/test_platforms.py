@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kick_clip_generator.core.errors import OUTCOMES, SourceError
-from kick_clip_generator.sources.outcomes import judge, refusal, tidy
-from kick_clip_generator.sources.platforms import NAMES, Platform, recognise
+from kick_clip_generator.sources.platforms.links import NAMES, Platform, recognise
+from kick_clip_generator.sources.platforms.outcomes import judge, refusal, tidy
 
 VIDEO = "01a0251f-ef48-702d-9289-d66922da0e84"
 CLIP = "clip_01GYXVB5Y8PWAPWCWMSBCFB05X"

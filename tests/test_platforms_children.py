@@ -13,8 +13,8 @@ import pytest
 from kick_clip_generator.core.errors import Cancelled, SourceError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.settings import Settings
-from kick_clip_generator.sources import children
-from kick_clip_generator.sources.children import run_module, workplace
+from kick_clip_generator.sources.platforms import children
+from kick_clip_generator.sources.platforms.children import run_module, workplace
 
 
 @pytest.fixture
@@ -84,7 +84,9 @@ def test_a_tool_gets_little_of_our_environment(tool: Path, monkeypatch: pytest.M
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
     monkeypatch.setenv("COOKIES_FILE", "s3cret")
     monkeypatch.setenv("https_proxy", "http://proxy.invalid:1")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/authority.pem")
+    authority = tmp_path / "authority.pem"
+    authority.touch()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
     for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     with workplace() as (folder, jar):
@@ -95,7 +97,7 @@ def test_a_tool_gets_little_of_our_environment(tool: Path, monkeypatch: pytest.M
     assert "s3cret" not in json.dumps(env)
     assert env["https_proxy"] == "http://proxy.invalid:1" and env["PATH"] == os.environ["PATH"]
     # All tools trust the one authority that the user named.
-    assert {env[name] for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")} == {"/authority.pem"}
+    assert {env[name] for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")} == {str(authority)}
 
 
 def test_nothing_in_the_folder_of_a_tool_is_imported(tool: Path) -> None:

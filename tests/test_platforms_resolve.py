@@ -17,11 +17,11 @@ from kick_clip_generator.core.errors import Cancelled, SourceError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.settings import Settings, with_changes
 from kick_clip_generator.sources.inquiry import Inquiry
+from kick_clip_generator.sources.platforms.streamlink import resolve_streamlink
+from kick_clip_generator.sources.platforms.ytdlp import resolve_ytdlp
 from kick_clip_generator.sources.reader import open_reader
 from kick_clip_generator.sources.renditions import for_analysis, for_clips
 from kick_clip_generator.sources.resolve import ResolveError, resolve
-from kick_clip_generator.sources.streamlink import resolve_streamlink
-from kick_clip_generator.sources.ytdlp import resolve_ytdlp
 from tests.origin import Origin, make_hls, make_media
 from tests.origin.platforms import Asked, Platforms, Reply, kick, tls_context
 from tests.origin.platforms.twitch import TOKEN, Twitch

@@ -10,9 +10,9 @@ import pytest
 
 from kick_clip_generator.core.records import Span
 from kick_clip_generator.media.probe import open_media, packets_of
-from kick_clip_generator.sources.coverage import Holes, is_suspect, lost_parts
-from kick_clip_generator.sources.extent import Extent, extent_of
-from kick_clip_generator.sources.playlist import Resource, Segment
+from kick_clip_generator.sources.hls.coverage import Holes, is_suspect, lost_parts
+from kick_clip_generator.sources.hls.extent import Extent, extent_of
+from kick_clip_generator.sources.hls.playlist import Resource, Segment
 from tests.origin import make_hls, make_media
 
 PACKET = 188

@@ -16,7 +16,7 @@ from kick_clip_generator.core.errors import SourceError, SourceLost
 from kick_clip_generator.core.records import Rendition, Span, Window
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.media.probe import open_media, packets_of
-from kick_clip_generator.sources.hls_reader import HlsReader
+from kick_clip_generator.sources.hls.reader import HlsReader
 from kick_clip_generator.sources.resolve import resolve
 from tests.origin import Origin, make_hls, make_media
 from tests.origin.faults import Empty, First, Page, Shortened, Status

@@ -19,10 +19,10 @@ from kick_clip_generator.core.errors import Cancelled, SourceError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.records import Rendition
 from kick_clip_generator.core.settings import Settings
-from kick_clip_generator.sources import patience
-from kick_clip_generator.sources.browser import browser_headers
-from kick_clip_generator.sources.carry import Carry
-from kick_clip_generator.sources.http import HttpClient, Traffic
+from kick_clip_generator.sources.net import patience
+from kick_clip_generator.sources.net.browser import browser_headers
+from kick_clip_generator.sources.net.carry import Carry
+from kick_clip_generator.sources.net.http import HttpClient, Traffic
 from tests.origin import Agents, Drip, Empty, Fault, Origin, Redirect, Reply, Reset, Seen, Status
 
 BODY = bytes(range(256)) * 400

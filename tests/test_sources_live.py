@@ -22,8 +22,8 @@ from kick_clip_generator.features.registry import NAMES
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.lanes import DecodeOptions
 from kick_clip_generator.pipeline.ticks import measure
-from kick_clip_generator.sources import live_follow
-from kick_clip_generator.sources.live_reader import LiveReader
+from kick_clip_generator.sources.live import follow as live_follow
+from kick_clip_generator.sources.live.reader import LiveReader
 from kick_clip_generator.sources.tracks import Tracks
 from tests.origin import Origin, Page, Shortened
 from tests.origin.live import SEGMENT_S, LiveStream, Made, luma_at, make_ramp, tone_hz_at
@@ -579,7 +579,7 @@ def test_cancel_ends_a_wait_for_what_is_to_come(ramp: Made, origin: Origin, sett
 def test_metadata_do_not_pile_up(
     ramp: Made, origin: Origin, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kick_clip_generator.sources.live_timeline.KEEP_S", 10.0)
+    monkeypatch.setattr("kick_clip_generator.sources.live.timeline.KEEP_S", 10.0)
     live = LiveStream(ramp)
     with opened(origin, live, settings) as reader:
         read_all(reader, tmp_path, until_s=48)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 
 from kick_clip_generator.core.records import Span
-from kick_clip_generator.sources import live_timeline
-from kick_clip_generator.sources.live_marks import LiveMarks
-from kick_clip_generator.sources.live_timeline import LiveTimeline
-from kick_clip_generator.sources.playlist import MediaPlaylist, parse_media
+from kick_clip_generator.sources.hls.playlist import MediaPlaylist, parse_media
+from kick_clip_generator.sources.live import timeline as live_timeline
+from kick_clip_generator.sources.live.marks import LiveMarks
+from kick_clip_generator.sources.live.timeline import LiveTimeline
 
 URL = "https://live.example/path/index.m3u8"
 DURATION_S = 2.0

@@ -8,7 +8,7 @@ import pytest
 
 from kick_clip_generator.core.errors import SourceError
 from kick_clip_generator.core.records import Rendition
-from kick_clip_generator.sources.master import MAX_VARIANTS, parse_master
+from kick_clip_generator.sources.hls.master import MAX_VARIANTS, parse_master
 
 BASE = "https://cdn.example/vod/7/master.m3u8?sig=abc"
 

@@ -9,7 +9,7 @@ import pytest
 
 from kick_clip_generator.core.errors import SourceError
 from kick_clip_generator.core.records import Span
-from kick_clip_generator.sources.playlist import MAX_SEGMENTS, Key, MediaPlaylist, Resource, parse_media
+from kick_clip_generator.sources.hls.playlist import MAX_SEGMENTS, Key, MediaPlaylist, Resource, parse_media
 
 BASE = "https://cdn.example/vod/7/index.m3u8?sig=abc"
 

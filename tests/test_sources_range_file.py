@@ -13,8 +13,8 @@ import pytest
 
 from kick_clip_generator.core.errors import SourceError
 from kick_clip_generator.core.settings import Settings
-from kick_clip_generator.sources import patience
-from kick_clip_generator.sources.http import HttpClient
+from kick_clip_generator.sources.net import patience
+from kick_clip_generator.sources.net.http import HttpClient
 from kick_clip_generator.sources.range_file import BLOCK_BYTES, RangeFile
 from tests.origin import Origin, Reply, Seen
 

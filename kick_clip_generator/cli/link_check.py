@@ -24,7 +24,7 @@ STALE_DAYS = 90
 
 def check_tools() -> Iterator[Finding]:
     """What reads the pages of platforms: whether it is there, how old it is, and what to do about it."""
-    from kick_clip_generator.sources.outcomes import update_command
+    from kick_clip_generator.sources.platforms.outcomes import update_command
 
     # Its versions are dates.
     version = importlib.metadata.version("yt-dlp")

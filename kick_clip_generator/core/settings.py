@@ -88,7 +88,7 @@ class Settings(BaseSettings):
         None, description="A cookies.txt (Netscape format) of a browser that is logged in, for members-only streams."
     )
     cookies_from_browser: str = Field(
-        "", description="Take the cookies from this browser instead: firefox, chrome, edge, brave, opera, safari …"
+        "", description="Take the cookies from this browser instead: firefox, chrome, edge, brave, opera or safari."
     )
     user_agents: Words = Field(
         (

@@ -20,9 +20,9 @@ from kick_clip_generator.pipeline.lanes import DecodeOptions
 from kick_clip_generator.pipeline.ticks import measure
 from kick_clip_generator.pipeline.windows import WindowResult
 from kick_clip_generator.pipeline.workspace import workspace
+from kick_clip_generator.sources.net.traffic import Traffic
 from kick_clip_generator.sources.renditions import for_analysis
 from kick_clip_generator.sources.tracks import open_tracks
-from kick_clip_generator.sources.traffic import Traffic
 
 
 @dataclass(frozen=True, slots=True)

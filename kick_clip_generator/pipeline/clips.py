@@ -32,9 +32,9 @@ from kick_clip_generator.media.cut import CutResult, cut
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.workspace import workspace
 from kick_clip_generator.sources.chunk import MediaSpan
+from kick_clip_generator.sources.net.traffic import Traffic
 from kick_clip_generator.sources.renditions import for_clips
 from kick_clip_generator.sources.tracks import Tracks, open_tracks
-from kick_clip_generator.sources.traffic import Traffic
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from kick_clip_generator.core.records import Source
-from kick_clip_generator.sources.traffic import Traffic
+from kick_clip_generator.sources.net.traffic import Traffic
 
 
 def coverage_report(source: Source, windows: Mapping[str, int], stream_s: float, traffic: Traffic) -> str:

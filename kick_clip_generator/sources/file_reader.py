@@ -16,10 +16,10 @@ from kick_clip_generator.core.records import Rendition, Span, Window
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.media.probe import MediaInfo
 from kick_clip_generator.media.remux import Remuxer
-from kick_clip_generator.sources.carry import Carry
 from kick_clip_generator.sources.chunk import MediaSpan, removed_on_failure, writable, write_chunk
-from kick_clip_generator.sources.http import HttpClient, HttpError, Reply, Traffic
 from kick_clip_generator.sources.inquiry import PEEK_BYTES
+from kick_clip_generator.sources.net.carry import Carry
+from kick_clip_generator.sources.net.http import HttpClient, HttpError, Reply, Traffic
 from kick_clip_generator.sources.progressive import check_media
 from kick_clip_generator.sources.range_file import EXPIRED, RangeFile, changed
 from kick_clip_generator.sources.safety import redact

@@ -8,9 +8,9 @@ from typing import Self
 
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.settings import Settings
-from kick_clip_generator.sources.carry import Carry
-from kick_clip_generator.sources.http import HttpClient, Reply
-from kick_clip_generator.sources.platforms import PlatformLink, recognise
+from kick_clip_generator.sources.net.carry import Carry
+from kick_clip_generator.sources.net.http import HttpClient, Reply
+from kick_clip_generator.sources.platforms.links import PlatformLink, recognise
 
 PEEK_BYTES = 64 * 1024
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from kick_clip_generator.core.errors import MediaError, SourceError
 from kick_clip_generator.core.records import Rendition, Source
 from kick_clip_generator.media.probe import MediaInfo, probe
+from kick_clip_generator.sources.hls.playlist import is_playlist
 from kick_clip_generator.sources.inquiry import Inquiry
-from kick_clip_generator.sources.playlist import is_playlist
 from kick_clip_generator.sources.safety import MAX_TITLE_CHARS, clean_text, stem_of
 
 # One letter is a Windows drive.

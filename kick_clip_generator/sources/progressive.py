@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from kick_clip_generator.core.errors import MediaError, SourceError
 from kick_clip_generator.core.records import Source
 from kick_clip_generator.media.probe import probe
-from kick_clip_generator.sources.http import Reply
 from kick_clip_generator.sources.inquiry import Inquiry
 from kick_clip_generator.sources.local import fingerprint, rendition_of, require_streams
+from kick_clip_generator.sources.net.http import Reply
 from kick_clip_generator.sources.range_file import RangeFile
 from kick_clip_generator.sources.safety import identity, public_url, redact, title_of
 

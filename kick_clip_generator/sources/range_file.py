@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kick_clip_generator.core.errors import ClipGeneratorError, SourceError
-from kick_clip_generator.sources.http import HttpClient, HttpError, Reply
+from kick_clip_generator.sources.net.http import HttpClient, HttpError, Reply
 from kick_clip_generator.sources.safety import redact
 
 if TYPE_CHECKING:

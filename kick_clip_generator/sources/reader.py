@@ -14,13 +14,13 @@ from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.records import Rendition, Source, Span, Window
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.media.probe import MediaInfo
-from kick_clip_generator.sources.carry import Carry
 from kick_clip_generator.sources.chunk import MediaSpan
 from kick_clip_generator.sources.file_reader import FileReader, HttpReader
-from kick_clip_generator.sources.hls_reader import HlsReader
-from kick_clip_generator.sources.live_reader import LiveReader
+from kick_clip_generator.sources.hls.reader import HlsReader
+from kick_clip_generator.sources.live.reader import LiveReader
+from kick_clip_generator.sources.net.carry import Carry
+from kick_clip_generator.sources.net.traffic import Traffic
 from kick_clip_generator.sources.resolve import resolve
-from kick_clip_generator.sources.traffic import Traffic
 
 __all__ = ["MediaSpan", "Reader", "open_reader"]
 

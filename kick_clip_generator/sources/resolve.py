@@ -10,11 +10,11 @@ from kick_clip_generator.core.errors import SourceError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.records import Source
 from kick_clip_generator.core.settings import Settings
-from kick_clip_generator.sources import outcomes
-from kick_clip_generator.sources.hls import resolve_hls
+from kick_clip_generator.sources.hls.listing import resolve_hls
 from kick_clip_generator.sources.inquiry import Inquiry
 from kick_clip_generator.sources.local import resolve_local
-from kick_clip_generator.sources.platforms import PlatformLink
+from kick_clip_generator.sources.platforms import outcomes
+from kick_clip_generator.sources.platforms.links import PlatformLink
 from kick_clip_generator.sources.progressive import resolve_progressive
 
 log = logging.getLogger(__name__)
@@ -105,8 +105,8 @@ def _resolve_platform(inquiry: Inquiry, link: PlatformLink) -> Source:
 
 def _platform_providers() -> tuple[tuple[str, Provider], ...]:
     # Runs on files and plain addresses need none of this.
-    from kick_clip_generator.sources.kick import resolve_kick
-    from kick_clip_generator.sources.streamlink import resolve_streamlink
-    from kick_clip_generator.sources.ytdlp import resolve_ytdlp
+    from kick_clip_generator.sources.platforms.kick import resolve_kick
+    from kick_clip_generator.sources.platforms.streamlink import resolve_streamlink
+    from kick_clip_generator.sources.platforms.ytdlp import resolve_ytdlp
 
     return ("kick", resolve_kick), ("yt-dlp", resolve_ytdlp), ("streamlink", resolve_streamlink)

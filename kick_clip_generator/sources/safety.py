@@ -3,7 +3,7 @@
 Addresses come from strangers: pasted links, redirects, playlists. None of them may make this program open local files
 through odd protocols or talk to machines on the user's own network. Only `http` and `https` pass, and every address
 that a host name resolves to must be public, unless `ALLOWED_PRIVATE_HOSTS` names the host. The check sits where the
-connection is made (`sources.connection`), so a name cannot resolve differently between check and use.
+connection is made (`sources.net.connection`), so a name cannot resolve differently between check and use.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from kick_clip_generator.core.records import Rendition, Source, Span
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.media.join import join
 from kick_clip_generator.sources.chunk import MediaSpan, removed_on_failure, writable
+from kick_clip_generator.sources.net.traffic import Traffic
 from kick_clip_generator.sources.reader import Reader, open_reader
-from kick_clip_generator.sources.traffic import Traffic
 
 
 @dataclass(frozen=True, slots=True)

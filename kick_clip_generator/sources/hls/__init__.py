@@ -1,0 +1,1 @@
+"""HLS: playlists, segments, and what to do when they fail."""

@@ -1,0 +1,1 @@
+"""Requests: patient, guarded, and counted."""

@@ -1,0 +1,1 @@
+"""Kick, Twitch and YouTube: links in, addresses of media out."""

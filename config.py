@@ -27,7 +27,7 @@ PREFETCH_SEGMENTS = 3
 # The analysis reads the cheapest quality of at least this height, in pixels. 100 to 4320.
 ANALYSIS_HEIGHT = 160
 
-# full decodes every frame; keyframes looks at keyframes first and decodes only near candidates; auto chooses by the picture's size. One of auto, full, keyframes.
+# full decodes every frame; keyframes looks briefly behind each keyframe, then decodes what is promising; auto chooses by the picture's size. One of auto, full, keyframes.
 ANALYSIS_EFFORT = "auto"
 
 # Clips are cut from this quality: best, or a height such as 720p (the next lower one counts).

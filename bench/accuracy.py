@@ -81,8 +81,8 @@ def measured(media: Path) -> Timeline:
         settings=settings,
         config=DetectionConfig(),
         scorer=None,
-        finished={},
-        on_window=lambda _: None,
+        finished=lambda _: {},
+        on_window=lambda *_: None,
         progress=silent,
         cancel=CancelToken(),
     ).timeline

@@ -18,6 +18,7 @@ import pytest
 
 from kick_clip_generator.core.errors import MediaError
 from kick_clip_generator.core.timeline import first_tick_at
+from kick_clip_generator.media.commands import Pictures
 from kick_clip_generator.media.decode import DecodeRun, TickBlock
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.media.probe import probe
@@ -77,10 +78,18 @@ def blocks_of(run: DecodeRun, ticks: int = 60) -> Iterator[TickBlock]:
 
 
 def decode(
-    parts: Sequence[bytes], container: str = "mpegts", *, offset_s: float = 0.0, first_tick: int = 0, ticks: int = 60
+    parts: Sequence[bytes],
+    container: str = "mpegts",
+    *,
+    offset_s: float = 0.0,
+    first_tick: int = 0,
+    ticks: int = 60,
+    pictures: Pictures = "all",
 ) -> tuple[np.ndarray, np.ndarray]:
     """All samples and frames of a stream."""
-    with DecodeRun(FFMPEG, container=container, offset_s=offset_s, first_tick=first_tick, stall_s=10) as run:
+    with DecodeRun(
+        FFMPEG, container=container, offset_s=offset_s, first_tick=first_tick, pictures=pictures, stall_s=10
+    ) as run:
         with feeding(run, parts) as raised:
             blocks = list(blocks_of(run, ticks))
         assert not raised
@@ -253,8 +262,68 @@ def test_the_frame_rate_is_a_choice(stream: list[bytes], whole: tuple[np.ndarray
     assert np.array_equal(frames[::3], whole[1][:40])
 
 
+def brightening(target: Path, *options: str) -> Path:
+    """11.5 s at 20 fps whose brightness steps up with every frame, two B-frames, a keyframe every 2 s."""
+    picture = "nullsrc=s=64x36:r=20:d=11.5,format=yuv420p,geq=lum='20+N':cb=128:cr=128"
+    encoder = ["-c:v", "libx264", "-qp", "1", "-bf", "2", "-b_strategy", "0", "-g", "40", "-sc_threshold", "0"]
+    ffmpeg("-f", "lavfi", "-i", picture, *sources(11.5)[4:], *encoder, "-c:a", "aac", *options, target)
+    return target
+
+
+def shown_s(frames: np.ndarray) -> np.ndarray:
+    """Which instant of `brightening` each frame shows."""
+    return (frames[:, :90].mean(axis=(1, 2)) - 20) / 20
+
+
 @pytest.mark.parametrize(
-    "change", [{"frame_rate_hz": 1.0}, {"frame_rate_hz": 5.0}, {"container": "hls"}, {"offset_s": float("nan")}]
+    ("name", "container", "options"),
+    [
+        ("a.ts", "mpegts", ()),
+        ("a.mp4", "mp4", ("-movflags", "frag_keyframe+empty_moov")),
+        ("a.nut", "nut", ()),
+        ("a.mkv", "matroska", ()),
+    ],
+)
+def test_fewer_pictures_stay_in_place(tmp_path: Path, name: str, container: str, options: tuple[str, ...]) -> None:
+    data = [brightening(tmp_path / name, *options).read_bytes()]
+    pcm, frames = decode(data, container)
+    same_pcm, references = decode(data, container, pictures="references")
+    assert np.array_equal(same_pcm, pcm)
+    # A reference is at most two B-frames older.
+    age_s = shown_s(frames)[: len(references)] - shown_s(references)
+    assert len(references) >= len(frames) - 1 and age_s.min() > -0.01 and 0.04 < age_s.max() < 0.11
+    same_pcm, glimpses = decode(data, container, pictures="glimpses")
+    assert np.array_equal(same_pcm, pcm)
+    # The last keyframe is at 10 s, and the last picture of its glimpse is not repeated.
+    assert len(glimpses) >= 10 * 4 + 2
+    since_keyframe_s = shown_s(frames)[: len(glimpses)] % 2
+    inside = (since_keyframe_s < 0.51) | (since_keyframe_s > 1.99)
+    assert np.array_equal(glimpses[inside], references[: len(glimpses)][inside])
+    repeats = np.flatnonzero((since_keyframe_s > 0.99) & (since_keyframe_s < 1.99))
+    assert len(repeats) >= 5 * 4 and np.array_equal(glimpses[repeats], glimpses[repeats - 1])
+
+
+@pytest.mark.parametrize("pictures", ["references", "glimpses"])
+def test_fewer_pictures_are_the_same_bits_wherever_a_run_starts(tmp_path: Path, pictures: Pictures) -> None:
+    pieces = segments(tmp_path)
+    _, frames = decode(pieces, pictures=pictures)
+    offset_s = probe(io.BytesIO(pieces[2])).start_s - probe(io.BytesIO(pieces[0])).start_s
+    first = first_tick_at(offset_s)
+    _, late = decode(pieces[2:], offset_s=offset_s, first_tick=first, pictures=pictures)
+    assert len(late) == len(frames) - first * FRAMES_PER_TICK
+    # The first tick may lie behind the first keyframe's glimpse.
+    assert np.array_equal(late[5 * FRAMES_PER_TICK :], frames[(first + 5) * FRAMES_PER_TICK :])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frame_rate_hz": 1.0},
+        {"frame_rate_hz": 5.0},
+        {"container": "hls"},
+        {"offset_s": float("nan")},
+        {"pictures": "most"},
+    ],
 )
 def test_arguments_that_do_not_fit_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="expected"):

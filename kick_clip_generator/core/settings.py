@@ -60,8 +60,8 @@ class Settings(BaseSettings):
     )
     analysis_effort: Literal["auto", "full", "keyframes"] = Field(
         "auto",
-        description="full decodes every frame; keyframes looks at keyframes first and decodes only near candidates; "
-        "auto chooses by the picture's size.",
+        description="full decodes every frame; keyframes looks briefly behind each keyframe, then decodes what is "
+        "promising; auto chooses by the picture's size.",
     )
     quality: str = Field(
         "best",

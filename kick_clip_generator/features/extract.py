@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from kick_clip_generator.core.timeline import FloatArray
 from kick_clip_generator.features.audio import SAMPLES_PER_TICK, AudioFeatures
+from kick_clip_generator.features.glimpse import GlimpseFeatures
 from kick_clip_generator.features.registry import AUDIO_NAMES, NAMES, VIDEO_NAMES
 from kick_clip_generator.features.video import VideoFeatures
 
@@ -21,6 +22,7 @@ class FeatureExtractor:
 
     Args:
         frame_rate_hz: frames per second of stream; a whole number of frames per 0.5 s tick.
+        glimpses: most frames are repeats of the last decoded one, see `glimpse`; video is unknown between glimpses.
 
     Example:
         >>> extractor = FeatureExtractor(frame_rate_hz=4)
@@ -29,9 +31,9 @@ class FeatureExtractor:
         True
     """
 
-    def __init__(self, frame_rate_hz: float) -> None:
+    def __init__(self, frame_rate_hz: float, *, glimpses: bool = False) -> None:
         self._audio = AudioFeatures()
-        self._video = VideoFeatures(frame_rate_hz)
+        self._video = GlimpseFeatures(frame_rate_hz) if glimpses else VideoFeatures(frame_rate_hz)
 
     def reset(self) -> None:
         """Forget the run: what comes next starts a new one."""

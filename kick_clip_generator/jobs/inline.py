@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 
@@ -19,8 +19,11 @@ from kick_clip_generator.features.registry import FEATURES_VERSION, NAMES
 from kick_clip_generator.highlights.detect import DetectionConfig
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import JobTicket
+from kick_clip_generator.media.commands import Pictures
 from kick_clip_generator.pipeline.analyze import Analysis, analyze
-from kick_clip_generator.pipeline.ticks import WindowResult
+from kick_clip_generator.pipeline.effort import choose_effort
+from kick_clip_generator.pipeline.windows import WindowResult
+from kick_clip_generator.sources.renditions import for_analysis
 
 # Longer than the slowest window takes with all its retries.
 LEASE_S = 600.0
@@ -40,24 +43,34 @@ def analyze_inline(
     """Analyse a source under its job row; windows that an earlier run finished are taken from there.
 
     The identity of the job is the content and whatever changes its features, not the span: another span of the same
-    source shares the windows. Windows that were partial or failed are tried again.
+    source shares the windows, and so does another effort where it decodes the same pictures. Windows that were partial
+    or failed are tried again.
 
     Returns:
-        The job's id and the analysis.
+        The id of the job of the first pass, and the analysis.
 
     Raises:
         LibraryError: when another live process works on the same source.
     """
-    with _claimed(library, source, settings) as ticket:
-        finished = {
-            n: (row.first_tick, unpack_rows(row.result))
-            for n, row in library.windows(ticket.id).items()
-            if row.status == "done" and row.result is not None
+    effort = choose_effort(source, for_analysis(source, settings), settings)
+    with contextlib.ExitStack() as claims:
+        # Each choice of pictures gives other features of the same windows.
+        tickets = {
+            pictures: claims.enter_context(_claimed(library, source, settings, pictures))
+            for pictures in (effort.first, effort.second)
+            if pictures is not None
         }
 
-        def record(result: WindowResult) -> None:
+        def finished(pictures: Pictures) -> dict[int, tuple[int, FloatArray]]:
+            return {
+                n: (row.first_tick, unpack_rows(row.result))
+                for n, row in library.windows(tickets[pictures].id).items()
+                if row.status == "done" and row.result is not None
+            }
+
+        def record(pictures: Pictures, result: WindowResult) -> None:
             library.record_window(
-                ticket,
+                tickets[pictures],
                 result.window.n,
                 result.status,
                 first_tick=result.first_tick,
@@ -76,15 +89,15 @@ def analyze_inline(
             progress=progress,
             cancel=cancel,
         )
-    return ticket.id, analysis
+    return tickets[effort.first].id, analysis
 
 
-@contextmanager
-def _claimed(library: Library, source: Source, settings: Settings) -> Iterator[JobTicket]:
+@contextlib.contextmanager
+def _claimed(library: Library, source: Source, settings: Settings, pictures: Pictures) -> Iterator[JobTicket]:
     """The source's job, held by this process; its row says how it ended."""
     ticket = library.open_job(
         "analyze",
-        _identity(source, settings),
+        _identity(source, settings, pictures),
         {"url": source.url},
         lease_s=LEASE_S,
         reopen=True,
@@ -100,13 +113,14 @@ def _claimed(library: Library, source: Source, settings: Settings) -> Iterator[J
     library.finish_job(ticket, "done")
 
 
-def _identity(source: Source, settings: Settings) -> str:
+def _identity(source: Source, settings: Settings, pictures: Pictures) -> str:
     parts = (
         source.fingerprint,
         FEATURES_VERSION,
         settings.frame_skip,
         settings.chunk_duration,
         settings.chunk_overlap,
+        pictures,
     )
     return "analyze:" + hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
 

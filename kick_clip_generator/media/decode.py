@@ -28,7 +28,9 @@ from kick_clip_generator.media.commands import (
     CONTAINERS,
     FRAME_ROWS,
     FRAME_WIDTH_PX,
+    PICTURES,
     SAMPLES_PER_TICK,
+    Pictures,
     audio_command,
     video_command,
 )
@@ -73,10 +75,12 @@ class DecodeRun:
         first_tick: absolute tick to start with; not before `offset_s`, or the ticks before are silence and a still.
         audio, video: which media to decode; one that the stream lacks gives no ticks.
         frame_rate_hz: frames per second of stream, a whole number of frames per tick.
+        pictures: which ones are decoded, see `commands.Pictures`; frames repeat the last decoded one. With "glimpses"
+            a run's last ticks hold no frames, for a picture is repeated only until the next one comes.
         stall_s: longest time that ffmpeg may neither take waiting input nor give output that is waited for.
 
     Raises:
-        ValueError: for a container or frame rate that does not fit.
+        ValueError: for a container, frame rate or choice of pictures that does not fit.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class DecodeRun:
         audio: bool = True,
         video: bool = True,
         frame_rate_hz: float = 4.0,
+        pictures: Pictures = "all",
         stall_s: float = 30.0,
     ) -> None:
         frames_per_tick = frame_rate_hz * TICK_S
@@ -96,6 +101,8 @@ class DecodeRun:
             raise ValueError(f"expected a whole number of frames per {TICK_S} s, got {frame_rate_hz} frames a second")
         if container not in CONTAINERS:
             raise ValueError(f"expected one of {', '.join(CONTAINERS)}, got {container!r}")
+        if pictures not in PICTURES:
+            raise ValueError(f"expected one of {', '.join(PICTURES)}, got {pictures!r}")
         if not math.isfinite(offset_s):
             raise ValueError(f"expected a finite offset, got {offset_s}")
         self._ffmpeg = ffmpeg
@@ -104,6 +111,7 @@ class DecodeRun:
         self._next_tick = first_tick
         self._wanted: dict[Medium, bool] = {"audio": audio, "video": video}
         self._frames_per_tick = round(frames_per_tick)
+        self._pictures: Pictures = pictures
         self._stall_s = stall_s
         self._changed = threading.Condition()
         self._head: bytearray | None = bytearray()
@@ -239,7 +247,7 @@ class DecodeRun:
         commands: dict[Medium, tuple[list[str], int]] = {
             "audio": (audio_command(*stream, clock, first_tick_s), SAMPLES_PER_TICK * 2),
             "video": (
-                video_command(*stream, self._frames_per_tick, first_tick_s),
+                video_command(*stream, self._frames_per_tick, first_tick_s, self._pictures),
                 self._frames_per_tick * FRAME_ROWS * FRAME_WIDTH_PX,
             ),
         }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kick_clip_generator.core.errors import Cancelled, LibraryError, SourceLost
 from kick_clip_generator.core.records import Window
+from kick_clip_generator.media.commands import Pictures
 from kick_clip_generator.media.decode import DecodeRun
 from kick_clip_generator.pipeline.feeder import Feeder
 from kick_clip_generator.sources.tracks import Tracks
@@ -23,11 +24,12 @@ FATAL = (Cancelled, LibraryError, SourceLost)
 
 @dataclass(frozen=True, slots=True)
 class DecodeOptions:
-    """How windows become ticks: the ffmpeg program, the frame rate, and where a window's media lie meanwhile."""
+    """How windows become ticks: ffmpeg, frame rate, where a window's media lie meanwhile, which pictures count."""
 
     ffmpeg: str
     frame_rate_hz: float
     temp_dir: Path
+    pictures: Pictures = "all"
 
 
 class Lanes:
@@ -61,6 +63,7 @@ class Lanes:
                 audio=track.audio,
                 video=track.video,
                 frame_rate_hz=options.frame_rate_hz,
+                pictures=options.pictures,
             )
             self._runs.append(run)
             self._feeders.append(Feeder(track.reader, windows, run, options.temp_dir))

@@ -99,7 +99,12 @@ def _measure_all(
                         continue
                 if parts and (part is None or not todo or todo[0].n != piece.n):
                     yield joined(
-                        whole[piece.n], parts, tracks.holes, has_audio=tracks.has_audio, has_video=tracks.has_video
+                        whole[piece.n],
+                        parts,
+                        tracks.holes,
+                        has_audio=tracks.has_audio,
+                        # Glimpses leave most ticks unknown, which is no loss.
+                        has_video=tracks.has_video and not (options.pictures == "glimpses" and tracks.has_audio),
                     )
                     parts = []
                 if part is None:
@@ -125,7 +130,7 @@ def _measure_run(
         return
 
     position = first_tick_at(max(*offsets_s, first.start_s))
-    extractor = FeatureExtractor(options.frame_rate_hz)
+    extractor = FeatureExtractor(options.frame_rate_hz, glimpses=options.pictures == "glimpses")
     with Lanes(tracks, windows, offsets_s, first_tick=position, options=options) as lanes:
         for window in windows:
             cancel.check()

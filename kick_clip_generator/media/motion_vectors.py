@@ -1,0 +1,57 @@
+"""Motion as the encoder saw it: the vectors that a codec carries for its blocks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from av.codec.context import Flags2
+from av.sidedata.sidedata import Type
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType, VideoFrame
+
+# So many widths in a second are no motion: less than a fifth of a pixel of 1080p at 60 fps.
+STILL_WIDTHS_PER_S = 0.005
+
+
+def export_vectors(context: VideoCodecContext) -> None:
+    """Make a decoder attach its vectors to its frames; must be called before the first of them.
+
+    H.264, MPEG-1, 2 and 4 and H.263 do; of other codecs' frames all vectors are unknown.
+    """
+    context.flags2 |= Flags2.export_mvs
+
+
+class VectorMotion:
+    """Speed and coherence of consecutive frames, in order of showing, which a decoder of `export_vectors` gave."""
+
+    def __init__(self) -> None:
+        self._reference_s = math.nan
+
+    def push(self, frame: VideoFrame, time_s: float) -> tuple[float, float]:
+        """The motion that led to a frame.
+
+        Vectors point back to an earlier picture. FFmpeg does not tell to which one: it is taken for the last one shown
+        that is no B picture, as it mostly is.
+
+        Returns:
+            Mean speed of the blocks by their area, in picture widths per second, NaN where no block tells; and the
+            length of their mean vector over the mean of their lengths: 1 when all move alike, NaN when nothing moves.
+        """
+        since_s = time_s - self._reference_s
+        if frame.pict_type != PictureType.B:
+            self._reference_s = time_s
+        vectors = frame.side_data.get(Type.MOTION_VECTORS)
+        if vectors is None or not since_s > 0:
+            return math.nan, math.nan
+        table = vectors.to_ndarray()
+        table = table[(table["source"] < 0) & (table["motion_scale"] > 0)]
+        if not len(table):
+            return math.nan, math.nan
+        area = table["w"].astype(np.float64) * table["h"]
+        motion = np.stack([table["motion_x"], table["motion_y"]]) / table["motion_scale"]
+        length_px = np.hypot(*motion) @ area
+        speed = float(length_px / area.sum() / frame.width / since_s)
+        if speed < STILL_WIDTHS_PER_S:
+            return speed, math.nan
+        return speed, float(np.hypot(*(motion @ area)) / length_px)

@@ -268,3 +268,35 @@ def test_a_stopped_run_leaves_nothing_and_goes_on(how: signal.Signals, origin: O
     assert list(Path("temp_chunks").iterdir()) == []
     assert list(Path("output_clips").rglob("*.mp4"))
     assert not list(Path().rglob("*.part"))
+
+
+class TestManyStreams:
+    def test_each_is_run_once_and_one_failure_holds_up_nothing(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        good = make_stream(tmp_path / "good.mp4", duration_s=20, events=[(8, 12)])
+        (tmp_path / "links.txt").write_text(f"# mine\n\nmissing.mp4\n{good}\n", encoding="utf-8")
+        code = main(["analyze", "--url", str(good), "--url-file", "links.txt", "--json", "found.json"])
+        said = capsys.readouterr()
+        assert code == 2
+        assert "error: stream 2 of 2: There is no file missing.mp4" in said.err
+        assert said.out.count("good\n") == 1
+        document = json.loads((tmp_path / "found.json").read_text())
+        assert [stream["title"] for stream in document["streams"]] == ["good"]
+
+    @pytest.mark.parametrize(
+        ("content", "what"), [(b"", "names no stream"), (b"# only\n", "names no stream"), (b"\xff\xfe\x00", "UTF-8")]
+    )
+    def test_a_list_that_is_none_is_told(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, what: str
+    ) -> None:
+        (tmp_path / "links.txt").write_bytes(content)
+        assert main(["--url-file", str(tmp_path / "links.txt")]) == 2
+        assert what in capsys.readouterr().err
+
+    @pytest.mark.parametrize("flags", [["--quality", "high"], ["--cookies", "a", "--cookies-from-browser", "firefox"]])
+    def test_flags_that_make_no_sense_are_told(self, capsys: pytest.CaptureFixture[str], flags: list[str]) -> None:
+        assert main(["--url", "x.mp4", *flags]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("error: ") and said.count("\n") == 1

@@ -138,7 +138,7 @@ def test_one_segment_that_never_arrives_is_a_hole_while_the_rest_of_the_network_
 
 def test_many_that_never_arrive_end_the_run(origin: Origin, settings: Settings, tmp_path: Path) -> None:
     origin.inject("/mpegts/*.ts", Status(503))
-    with _open(origin, settings) as reader, pytest.raises(SourceLost, match="goes on from here") as caught:
+    with _open(origin, settings) as reader, pytest.raises(SourceLost, match="nothing more can be had now") as caught:
         _pieces(reader, tmp_path)
     assert (caught.value.outcome, caught.value.retryable) == ("server", True)
 

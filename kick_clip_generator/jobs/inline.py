@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import uuid
 import zlib
 from collections.abc import Iterator
 
@@ -121,6 +122,8 @@ def _identity(source: Source, settings: Settings, pictures: Pictures) -> str:
         settings.chunk_duration,
         settings.chunk_overlap,
         pictures,
+        # The time of a running stream counts from when it was opened: what an earlier run saw lies elsewhere.
+        uuid.uuid4() if source.live else "",
     )
     return "analyze:" + hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
 

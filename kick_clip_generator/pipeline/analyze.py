@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
-from kick_clip_generator.core.errors import SourceError, SourceLost
-from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback
+from kick_clip_generator.core.errors import SourceError
+from kick_clip_generator.core.progress import CancelToken, ProgressCallback
 from kick_clip_generator.core.protocols import Scorer
 from kick_clip_generator.core.records import Detection, Source, Span, Window, plan_windows
 from kick_clip_generator.core.settings import Settings
@@ -19,15 +15,11 @@ from kick_clip_generator.core.timeline import FloatArray, Timeline, first_tick_a
 from kick_clip_generator.features.registry import NAMES
 from kick_clip_generator.highlights.detect import DetectionConfig, detect
 from kick_clip_generator.media.commands import Pictures
-from kick_clip_generator.media.ffmpeg import ffmpeg_path
-from kick_clip_generator.pipeline.effort import choose_effort, dense_windows, filled, overlay
-from kick_clip_generator.pipeline.lanes import DecodeOptions
-from kick_clip_generator.pipeline.ticks import measure
+from kick_clip_generator.pipeline.effort import choose_effort, dense_windows, filled
+from kick_clip_generator.pipeline.passes import Passes
 from kick_clip_generator.pipeline.windows import WindowResult
-from kick_clip_generator.pipeline.workspace import workspace
 from kick_clip_generator.sources.net.traffic import Traffic
 from kick_clip_generator.sources.renditions import for_analysis
-from kick_clip_generator.sources.tracks import Tracks, open_tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +107,7 @@ def analyze(
     windows = windows_of(source, span, settings)
     timeline = Timeline.unknown(NAMES, first_tick_at(span.start_s), tick_containing(span.end_s))
     effort = choose_effort(source, for_analysis(source, settings), settings)
-    with _Passes(source, settings, finished, on_window, progress, cancel) as passes:
+    with Passes(source, settings, finished, on_window, progress, cancel) as passes:
         counts = passes.measure(effort.first, windows, timeline)
         if math.isnan(source.duration_s):
             timeline = timeline.between(timeline.start_s, passes.last_tick * 0.5)
@@ -125,117 +117,3 @@ def analyze(
             passes.measure(effort.second, dense, timeline)
         traffic = passes.traffic
     return Analysis(timeline, detect(timeline, config, scorer), counts, traffic)
-
-
-class _Passes:
-    """Measures windows, once or twice, through one rendition that is opened when the first of them needs it."""
-
-    def __init__(
-        self,
-        source: Source,
-        settings: Settings,
-        finished: Callable[[Pictures], Mapping[int, tuple[int, FloatArray]]],
-        on_window: Callable[[Pictures, WindowResult], None],
-        progress: ProgressCallback,
-        cancel: CancelToken,
-    ) -> None:
-        self._source = source
-        self._settings = settings
-        self._finished = finished
-        self._on_window = on_window
-        self._progress = progress
-        self._cancel = cancel
-        self._opened = contextlib.ExitStack()
-        self._tracks: Tracks | None = None
-        self._folder = Path()
-        self.last_tick = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._opened.close()
-
-    @property
-    def traffic(self) -> Traffic:
-        return self._tracks.traffic if self._tracks is not None else Traffic()
-
-    def measure(self, pictures: Pictures, windows: Sequence[Window], timeline: Timeline) -> dict[str, int]:
-        """Put what windows give into a timeline; how many ended in each status.
-
-        Raises:
-            As `analyze`.
-        """
-        finished = self._finished(pictures)
-        wanted = {window.n for window in windows}
-        for n, (first_tick, rows) in finished.items():
-            self.last_tick = max(self.last_tick, first_tick + len(rows))
-            if n in wanted:
-                overlay(timeline, first_tick, rows)
-        todo = [window for window in windows if window.n not in finished]
-        counts = {"done": len(windows) - len(todo), "partial": 0, "failed": 0}
-        if not todo:
-            return counts
-        last_error = ""
-        meter = _Meter(len(windows), counts["done"], self._progress)
-        tracks = self._open()
-        ffmpeg = str(ffmpeg_path(self._settings.ffmpeg_path))
-        options = DecodeOptions(ffmpeg, self._settings.frame_rate_hz, self._folder, pictures)
-        try:
-            for result in measure(tracks, todo, options=options, cancel=self._cancel):
-                overlay(timeline, result.first_tick, result.rows)
-                counts[result.status] += 1
-                last_error = str(result.detail.get("error", last_error))
-                self.last_tick = max(self.last_tick, result.first_tick + len(result.rows))
-                self._on_window(pictures, result)
-                meter.finished(result)
-        except SourceLost as error:
-            kept = counts["done"]
-            message = f"{error} {kept:,} of {len(windows):,} windows are kept; the same command goes on from there."
-            raise SourceLost(message, outcome=error.outcome, retryable=True) from error
-        if counts["failed"] and not counts["done"] and not counts["partial"]:
-            raise SourceError(
-                f"Not one of {counts['failed']} windows could be read; the last said: {last_error}",
-                outcome="unreadable",
-                retryable=True,
-            )
-        return counts
-
-    def _open(self) -> Tracks:
-        if self._tracks is None:
-            self._folder = self._opened.enter_context(workspace(self._settings.temp_dir))
-            rendition = for_analysis(self._source, self._settings)
-            tracks = open_tracks(self._source, rendition, self._settings, self._cancel)
-            self._tracks = self._opened.enter_context(tracks)
-        return self._tracks
-
-
-class _Meter:
-    """Turns finished windows into progress."""
-
-    def __init__(self, total: int, already: int, progress: ProgressCallback) -> None:
-        self._total = total
-        self._done = already
-        self._began_s = time.monotonic()
-        self._stream_s = 0.0
-        self._here = 0
-        self._progress = progress
-        progress(Progress("analyze", already, total, 0.0))
-
-    def finished(self, result: WindowResult) -> None:
-        self._done += 1
-        self._here += 1
-        self._stream_s += result.window.owned.duration_s
-        wall_s = max(time.monotonic() - self._began_s, 1e-6)
-        left = self._total - self._done
-        self._progress(
-            Progress(
-                step="analyze",
-                done=self._done,
-                total=self._total,
-                stream_s=result.window.end_s,
-                speed=self._stream_s / wall_s,
-                eta_s=left * wall_s / self._here,
-                message=f"window {result.window.n} was {result.status}" if result.status != "done" else "",
-            )
-        )

@@ -27,7 +27,7 @@ def coverage_report(source: Source, windows: Mapping[str, int], stream_s: float,
         parts.append(f"{size(traffic.bytes_read)} fetched{of}")
     if traffic.retries:
         parts.append(f"{traffic.retries:,} of {traffic.requests:,} requests repeated")
-    again = "; the same command tries the missing ones again" if missing else ""
+    again = "; the same command tries the missing ones again" if missing and not source.live else ""
     return f"{'; '.join(parts)}{again}."
 
 

@@ -14,7 +14,7 @@ from kick_clip_generator.jobs.inline import analyze_inline
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.pipeline.analyze import analyzed_span
 from kick_clip_generator.pipeline.clips import ClipsMade, clips_folder, cut_clips
-from kick_clip_generator.service.generate import GenerateRequest
+from kick_clip_generator.service.generate import GenerateRequest, require_recording
 from kick_clip_generator.sources.resolve import resolve
 
 
@@ -40,6 +40,7 @@ def cut_highlights(
     token = cancel or CancelToken()
     progress(Progress("resolve"))
     source = resolve(request.url, settings, token)
+    require_recording(source)
     for highlight in highlights:
         if highlight.clip.start_s >= source.duration_s:
             raise InputError(

@@ -129,6 +129,17 @@ class GenerateResult:
     document: Mapping[str, Any] = field(repr=False)
 
 
+def require_recording(source: Source) -> None:
+    """Raises:
+    InputError: for a running stream: its media are gone from the server by the time its highlights are known.
+    """
+    if source.live:
+        raise InputError(
+            f"{source.title} is live; its highlights can be listed while it runs (without --generate-clips), and clips "
+            "are cut from its recording once it has ended."
+        )
+
+
 def generate_highlights(
     request: GenerateRequest,
     *,
@@ -154,6 +165,8 @@ def generate_highlights(
     token = cancel or CancelToken()
     progress(Progress("resolve"))
     source = resolve(request.url, settings, token)
+    if request.make_clips:
+        require_recording(source)
     span, notes = analyzed_span(source, request.span, settings)
     ffmpeg_path(settings.ffmpeg_path)  # a program that is missing must not show after an hour of work
     folder = clips_folder(source, settings, request.output) if request.make_clips else None

@@ -126,7 +126,7 @@ class Recovery:
 
 def _lost(error: SourceError) -> SourceLost:
     return SourceLost(
-        f"{str(error).rstrip('.')}; nothing more can be had now, and the same command goes on from here later.",
+        f"{str(error).rstrip('.')}, and nothing more can be had now.",
         outcome=error.outcome,
         retryable=True,
     )

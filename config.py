@@ -142,6 +142,9 @@ MODEL_DIR = "models"
 # Media of the window being read; emptied as the run goes.
 TEMP_DIR = "temp_chunks"
 
+# Measured features of streams, so that a second look reads no media.
+FEATURE_DIR = "feature_cache"
+
 # Where sources that you choose to keep are stored.
 DOWNLOAD_DIR = "downloads"
 

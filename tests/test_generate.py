@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kick_clip_generator.clips.plan import plan_clips
@@ -119,10 +120,23 @@ def test_a_stopped_run_goes_on_at_the_first_unfinished_window(
 def test_a_second_run_reads_no_media_and_keeps_its_clips(folder: Path, library: Library, settings: Settings) -> None:
     first = generate(folder / "stream.mp4", library, settings)
     times = {clip.path: clip.path.stat().st_mtime_ns for clip in first.clips}
+    job = library.jobs()[0]
+    assert len(list(Path("feature_cache").glob("*.npz"))) == 1
+    assert {row.result for row in library.windows(job.id).values()} == {None}, "the database stays small"
     second = generate(folder / "stream.mp4", library, settings)
     assert second.analysis.traffic == Traffic()
+    np.testing.assert_array_equal(second.analysis.timeline.values, first.analysis.timeline.values)
     assert [clip.id for clip in second.clips] == [clip.id for clip in first.clips]
     assert {clip.path: clip.path.stat().st_mtime_ns for clip in second.clips} == times
+
+
+def test_features_that_were_deleted_are_measured_again(folder: Path, library: Library, settings: Settings) -> None:
+    first = generate(folder / "stream.mp4", library, settings, make_clips=False)
+    for stored in Path("feature_cache").glob("*.npz"):
+        stored.unlink()
+    second = generate(folder / "stream.mp4", library, settings, make_clips=False)
+    assert second.detection == first.detection
+    assert len(list(Path("feature_cache").glob("*.npz"))) == 1
 
 
 @pytest.mark.parametrize("touch", ["rated", "changed", "foreign"])

@@ -140,6 +140,9 @@ class Settings(BaseSettings):
     processed_clips_dir: Path | None = Field(None, description="Another name of OUTPUT_DIR, stronger when set.")
     model_dir: Path = Field(Path("models"), description="Where trained models are kept.")
     temp_dir: Path = Field(Path("temp_chunks"), description="Media of the window being read; emptied as the run goes.")
+    feature_dir: Path = Field(
+        Path("feature_cache"), description="Measured features of streams, so that a second look reads no media."
+    )
     download_dir: Path = Field(Path("downloads"), description="Where sources that you choose to keep are stored.")
     log_dir: Path = Field(Path("logs"), description="Rotating log files.")
     database_path: Path = Field(Path("clips.db"), description="The SQLite library of sources, clips and ratings.")

@@ -18,6 +18,7 @@ from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.core.timeline import FloatArray
 from kick_clip_generator.features.registry import FEATURES_VERSION, NAMES
 from kick_clip_generator.highlights.detect import DetectionConfig
+from kick_clip_generator.library.feature_cache import FeatureCache
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import JobTicket
 from kick_clip_generator.media.commands import Pictures
@@ -56,55 +57,70 @@ def analyze_inline(
     effort = choose_effort(source, for_analysis(source, settings), settings)
     with contextlib.ExitStack() as claims:
         # Each choice of pictures gives other features of the same windows.
-        tickets = {
+        works = {
             pictures: claims.enter_context(_claimed(library, source, settings, pictures))
             for pictures in (effort.first, effort.second)
             if pictures is not None
         }
-
-        def finished(pictures: Pictures) -> dict[int, tuple[int, FloatArray]]:
-            return {
-                n: (row.first_tick, unpack_rows(row.result))
-                for n, row in library.windows(tickets[pictures].id).items()
-                if row.status == "done" and row.result is not None
-            }
-
-        def record(pictures: Pictures, result: WindowResult) -> None:
-            library.record_window(
-                tickets[pictures],
-                result.window.n,
-                result.status,
-                first_tick=result.first_tick,
-                result=pack_rows(result.rows),
-                detail=result.detail,
-            )
-
         analysis = analyze(
             source,
             span,
             settings=settings,
             config=config,
             scorer=scorer,
-            finished=finished,
-            on_window=record,
+            finished=lambda pictures: works[pictures].finished(),
+            on_window=lambda pictures, result: works[pictures].record(result),
             progress=progress,
             cancel=cancel,
         )
-    return tickets[effort.first].id, analysis
+    return works[effort.first].ticket.id, analysis
+
+
+class _Work:
+    """A claimed job and what it has measured: in the rows of its windows while it runs, in the feature cache after."""
+
+    def __init__(self, library: Library, ticket: JobTicket, key: str, cache: FeatureCache, *, live: bool) -> None:
+        self.ticket = ticket
+        self._library = library
+        self._key = key
+        self._cache = cache
+        # Nobody can look at the same minutes of a running stream again.
+        self._live = live
+
+    def finished(self) -> dict[int, tuple[int, FloatArray]]:
+        """The windows that need not be measured again."""
+        recorded = {n: row for n, row in self._library.windows(self.ticket.id).items() if row.status == "done"}
+        kept = self._cache.load(self._key, len(NAMES))
+        fresh = {n: (row.first_tick, unpack_rows(row.result)) for n, row in recorded.items() if row.result is not None}
+        return {n: windows for n, windows in {**kept, **fresh}.items() if n in recorded}
+
+    def record(self, result: WindowResult) -> None:
+        self._library.record_window(
+            self.ticket,
+            result.window.n,
+            result.status,
+            first_tick=result.first_tick,
+            result=pack_rows(result.rows),
+            detail=result.detail,
+        )
+
+    def settle(self) -> None:
+        """Move the results from the database to the cache, in this order: a crash in between loses nothing."""
+        if any(row.result is not None for row in self._library.windows(self.ticket.id).values()):
+            if not self._live:
+                self._cache.save(self._key, self.finished())
+            self._library.release_results(self.ticket)
 
 
 @contextlib.contextmanager
-def _claimed(library: Library, source: Source, settings: Settings, pictures: Pictures) -> Iterator[JobTicket]:
+def _claimed(library: Library, source: Source, settings: Settings, pictures: Pictures) -> Iterator[_Work]:
     """The source's job, held by this process; its row says how it ended."""
-    ticket = library.open_job(
-        "analyze",
-        _identity(source, settings, pictures),
-        {"url": source.url},
-        lease_s=LEASE_S,
-        reopen=True,
-    )
+    key = _identity(source, settings, pictures)
+    ticket = library.open_job("analyze", key, {"url": source.url}, lease_s=LEASE_S, reopen=True)
+    work = _Work(library, ticket, key, FeatureCache(settings.feature_dir), live=source.live)
     try:
-        yield ticket
+        yield work
+        work.settle()
     except (KeyboardInterrupt, Cancelled):
         library.finish_job(ticket, "cancelled")
         raise

@@ -112,6 +112,16 @@ class JobStore(Store):
                 for row in rows
             }
 
+    def release_results(self, ticket: JobTicket) -> None:
+        """Forget the results of a job's windows, which are kept elsewhere now; their status and detail stay.
+
+        Raises:
+            LibraryError: when the job is not ours any more.
+        """
+        with self.writing() as session:
+            _hold(session, ticket)
+            session.execute(update(tables.Window).where(tables.Window.job_id == ticket.id).values(result=None))
+
     def set_step(self, ticket: JobTicket, step: str, progress: float) -> None:
         """Say where the job stands (`progress` 0–1) and hold it for another lease.
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kick_clip_generator.core.errors import MediaError
+from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.timeline import TICK_S
 from kick_clip_generator.media.clock import read_clock
 from kick_clip_generator.media.commands import (
@@ -78,6 +79,7 @@ class DecodeRun:
         pictures: which ones are decoded, see `commands.Pictures`; frames repeat the last decoded one. With "glimpses"
             a run's last ticks hold no frames, for a picture is repeated only until the next one comes.
         stall_s: longest time that ffmpeg may neither take waiting input nor give output that is waited for.
+        cancel: ends every wait within half a second.
 
     Raises:
         ValueError: for a container, frame rate or choice of pictures that does not fit.
@@ -95,6 +97,7 @@ class DecodeRun:
         frame_rate_hz: float = 4.0,
         pictures: Pictures = "all",
         stall_s: float = 30.0,
+        cancel: CancelToken | None = None,
     ) -> None:
         frames_per_tick = frame_rate_hz * TICK_S
         if frames_per_tick < 1 or frames_per_tick != round(frames_per_tick):
@@ -113,6 +116,7 @@ class DecodeRun:
         self._frames_per_tick = round(frames_per_tick)
         self._pictures: Pictures = pictures
         self._stall_s = stall_s
+        self._cancel = cancel
         self._changed = threading.Condition()
         self._head: bytearray | None = bytearray()
         self._next_look_bytes = 0
@@ -275,6 +279,8 @@ class DecodeRun:
         )
 
     def _check(self) -> None:
+        if self._cancel is not None:
+            self._cancel.check()
         if self._failure is not None:
             raise self._failure
         for pipe in self._pipes.values():
@@ -284,8 +290,8 @@ class DecodeRun:
                 raise self._fail(f"ffmpeg stood still for {self._stall_s:g} s while it decoded {pipe.name}")
 
     def _wait(self) -> None:
-        # Every change notifies; the time limit is for the watchdog.
-        self._changed.wait(min(1.0, self._stall_s / 4))
+        # Every change notifies; the time limit is for the watchdog and the cancel token.
+        self._changed.wait(min(0.5, self._stall_s / 4))
 
     def _fail(self, what: str | MediaError) -> MediaError:
         """End the run for all its threads; returns what to raise."""

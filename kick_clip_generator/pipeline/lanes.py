@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kick_clip_generator.core.errors import Cancelled, LibraryError, SourceLost
+from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.records import Window
 from kick_clip_generator.media.commands import Pictures
 from kick_clip_generator.media.decode import DecodeRun
@@ -41,6 +42,7 @@ class Lanes:
         offsets_s: what each reader's `start` said.
         first_tick: where decoding begins.
         options: see `DecodeOptions`.
+        cancel: ends every wait.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Lanes:
         *,
         first_tick: int,
         options: DecodeOptions,
+        cancel: CancelToken,
     ) -> None:
         self._runs: list[DecodeRun] = []
         self._feeders: list[Feeder] = []
@@ -64,6 +67,7 @@ class Lanes:
                 video=track.video,
                 frame_rate_hz=options.frame_rate_hz,
                 pictures=options.pictures,
+                cancel=cancel,
             )
             self._runs.append(run)
             self._feeders.append(Feeder(track.reader, windows, run, options.temp_dir))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +19,8 @@ from kick_clip_generator.media.commands import Pictures
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.effort import overlay
 from kick_clip_generator.pipeline.lanes import DecodeOptions
-from kick_clip_generator.pipeline.ticks import measure
+from kick_clip_generator.pipeline.parallel import measure_in_parallel
+from kick_clip_generator.pipeline.ticks import batches, measure
 from kick_clip_generator.pipeline.windows import WindowResult
 from kick_clip_generator.pipeline.workspace import workspace
 from kick_clip_generator.sources.net.traffic import Traffic
@@ -45,8 +47,9 @@ class Passes:
         self._progress = progress
         self._cancel = cancel
         self._opened = contextlib.ExitStack()
-        self._tracks: Tracks | None = None
-        self._folder = Path()
+        self._folder: Path | None = None
+        self._lock = threading.Lock()
+        self.traffic = Traffic()
         self.last_tick = 0
 
     def __enter__(self) -> Self:
@@ -54,10 +57,6 @@ class Passes:
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
-
-    @property
-    def traffic(self) -> Traffic:
-        return self._tracks.traffic if self._tracks is not None else Traffic()
 
     def measure(self, pictures: Pictures, windows: Sequence[Window], timeline: Timeline) -> dict[str, int]:
         """Put what windows give into a timeline; how many ended in each status.
@@ -77,17 +76,16 @@ class Passes:
             return counts
         last_error = ""
         meter = _Meter(0 if math.isnan(self._source.duration_s) else len(windows), counts["done"], self._progress)
-        tracks = self._open()
-        ffmpeg = str(ffmpeg_path(self._settings.ffmpeg_path))
-        options = DecodeOptions(ffmpeg, self._settings.frame_rate_hz, self._folder, pictures)
         try:
-            for result in measure(tracks, todo, options=options, cancel=self._cancel):
-                overlay(timeline, result.first_tick, result.rows)
-                counts[result.status] += 1
-                last_error = str(result.detail.get("error", last_error))
-                self.last_tick = max(self.last_tick, result.first_tick + len(result.rows))
-                self._on_window(pictures, result)
-                meter.finished(result)
+            # Closed at once, whatever happens: behind it are processes and threads.
+            with contextlib.closing(self._results(pictures, todo)) as results:
+                for result in results:
+                    overlay(timeline, result.first_tick, result.rows)
+                    counts[result.status] += 1
+                    last_error = str(result.detail.get("error", last_error))
+                    self.last_tick = max(self.last_tick, result.first_tick + len(result.rows))
+                    self._on_window(pictures, result)
+                    meter.finished(result)
         except SourceLost as error:
             message = f"{error} {counts['done']:,} windows are kept; the same command goes on from there."
             raise SourceLost(message, outcome=error.outcome, retryable=True) from error
@@ -99,13 +97,28 @@ class Passes:
             )
         return counts
 
-    def _open(self) -> Tracks:
-        if self._tracks is None:
+    def _results(self, pictures: Pictures, todo: Sequence[Window]) -> Generator[WindowResult]:
+        if self._folder is None:
             self._folder = self._opened.enter_context(workspace(self._settings.temp_dir))
-            rendition = for_analysis(self._source, self._settings)
-            tracks = open_tracks(self._source, rendition, self._settings, self._cancel)
-            self._tracks = self._opened.enter_context(tracks)
-        return self._tracks
+        ffmpeg = str(ffmpeg_path(self._settings.ffmpeg_path))
+        options = DecodeOptions(ffmpeg, self._settings.frame_rate_hz, self._folder, pictures)
+        workers = min(self._settings.max_workers, len(batches(todo)))
+        if workers > 1 and not math.isnan(self._source.duration_s):
+            return measure_in_parallel(self._open, todo, workers=workers, options=options, cancel=self._cancel)
+        return self._one_after_another(todo, options)
+
+    def _one_after_another(self, todo: Sequence[Window], options: DecodeOptions) -> Generator[WindowResult]:
+        with self._open(self._cancel) as tracks:
+            yield from measure(tracks, todo, options=options, cancel=self._cancel)
+
+    @contextlib.contextmanager
+    def _open(self, cancel: CancelToken) -> Iterator[Tracks]:
+        with open_tracks(self._source, for_analysis(self._source, self._settings), self._settings, cancel) as tracks:
+            try:
+                yield tracks
+            finally:
+                with self._lock:
+                    self.traffic += tracks.traffic
 
 
 class _Meter:

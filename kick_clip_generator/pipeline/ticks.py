@@ -44,6 +44,12 @@ WINDOWS_PER_BATCH = 20
 EMPTY_WINDOWS_AT_THE_END = 3
 
 
+def batches(windows: Sequence[Window]) -> list[list[Window]]:
+    """Windows by batch; a batch is what decoders are started for."""
+    groups = itertools.groupby(windows, key=lambda window: window.n // WINDOWS_PER_BATCH)
+    return [list(batch) for _, batch in groups]
+
+
 def measure(
     tracks: Tracks, windows: Sequence[Window], *, options: DecodeOptions, cancel: CancelToken
 ) -> Iterator[WindowResult]:
@@ -81,7 +87,7 @@ def measure(
 def _measure_all(
     tracks: Tracks, windows: Sequence[Window], *, options: DecodeOptions, cancel: CancelToken
 ) -> Iterator[WindowResult]:
-    for _, batch in itertools.groupby(windows, key=lambda window: window.n // WINDOWS_PER_BATCH):
+    for batch in batches(windows):
         whole = {window.n: window for window in batch}
         todo = list(whole.values())
         parts: list[Part] = []
@@ -131,7 +137,7 @@ def _measure_run(
 
     position = first_tick_at(max(*offsets_s, first.start_s))
     extractor = FeatureExtractor(options.frame_rate_hz, glimpses=options.pictures == "glimpses")
-    with Lanes(tracks, windows, offsets_s, first_tick=position, options=options) as lanes:
+    with Lanes(tracks, windows, offsets_s, first_tick=position, options=options, cancel=cancel) as lanes:
         for window in windows:
             cancel.check()
             first_owned, stop = owned_ticks(window)

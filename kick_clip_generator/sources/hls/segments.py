@@ -14,21 +14,19 @@ from kick_clip_generator.core.errors import SourceError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.sources.hls.container import container_of
 from kick_clip_generator.sources.hls.crypt import Decryptor
+from kick_clip_generator.sources.hls.inits import Inits
 from kick_clip_generator.sources.hls.packed import packed_format, to_ts
-from kick_clip_generator.sources.hls.playlist import Resource, Segment
-from kick_clip_generator.sources.hls.tags import Key
+from kick_clip_generator.sources.hls.playlist import Segment
 from kick_clip_generator.sources.net.http import HttpClient
 from kick_clip_generator.sources.safety import redact
 
 # 4K at 50 Mbit/s in 10 s segments is 63 MB.
 MAX_SEGMENT_BYTES = 128 * 2**20
-MAX_INIT_BYTES = 4 * 2**20
 # Read-ahead and what is kept may take this much memory each: eight 1080p60 segments, or one of 4K.
 AHEAD_BYTES = 24 * 2**20
 KEPT_BYTES = 24 * 2**20
 # Of small ones so many: memory is as flat as it will ever be after the first few minutes.
 KEPT_SEGMENTS = 16
-KEPT_INITS = 8
 # A server that answers with nothing or with an error page, as if all were well, is asked once more.
 FETCH_TRIES = 2
 POLL_S = 0.1
@@ -58,7 +56,7 @@ class SegmentFetcher:
         self._orders: queue.SimpleQueue[tuple[Segment, Future[bytes]] | None] = queue.SimpleQueue()
         # Least recently read first.
         self._futures: dict[int, Future[bytes]] = {}
-        self._inits: dict[tuple[Resource, Key | None], bytes] = {}
+        self._inits = Inits(client, self._decryptor)
         self._largest_bytes = 0
 
     def get(self, index: int, *, stop: int) -> bytes:
@@ -100,21 +98,8 @@ class SegmentFetcher:
             raise
 
     def init_of(self, segment: Segment) -> bytes:
-        """The init section that goes before a segment; empty when it has none.
-
-        Raises:
-            SourceError: when it cannot be had.
-        """
-        if segment.init is None:
-            return b""
-        name = (segment.init, segment.init_key)
-        if name not in self._inits:
-            data = self._client.get_bytes(segment.init.url, segment.init.byte_range, cap=MAX_INIT_BYTES)
-            data = self._decryptor.decrypt(data, segment.init_key, segment.sequence, redact(segment.init.url))
-            if len(self._inits) >= KEPT_INITS:
-                del self._inits[next(iter(self._inits))]
-            self._inits[name] = data
-        return self._inits[name]
+        """As `Inits.of`."""
+        return self._inits.of(segment)
 
     def held(self) -> list[int]:
         """The segments that are in memory, most recently read first."""

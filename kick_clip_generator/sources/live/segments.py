@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from kick_clip_generator.core.errors import Cancelled, SourceError, SourceLost
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.sources.hls.crypt import Decryptor
-from kick_clip_generator.sources.hls.playlist import Resource, Segment
-from kick_clip_generator.sources.hls.tags import Key
+from kick_clip_generator.sources.hls.inits import Inits
+from kick_clip_generator.sources.hls.packed import packed_format, to_ts
+from kick_clip_generator.sources.hls.playlist import Segment
 from kick_clip_generator.sources.live.follow import LiveFollower
 from kick_clip_generator.sources.live.timeline import WAIT_S, LiveTimeline, Piece
 from kick_clip_generator.sources.net.http import HttpClient
@@ -19,8 +20,6 @@ from kick_clip_generator.sources.safety import redact
 
 # 4K at 50 Mbit/s in 10 s segments is 63 MB.
 MAX_SEGMENT_BYTES = 128 * 2**20
-MAX_INIT_BYTES = 4 * 2**20
-MAX_INITS = 8
 # What waits to be read, and what was read and may be again (the next run's lead-in).
 AHEAD_BYTES = 24 * 2**20
 KEPT_BYTES = 12 * 2**20
@@ -75,7 +74,7 @@ class LiveSegments:
         # Least recently read first.
         self._slots: dict[int, _Slot] = {}
         self._decryptor = Decryptor(client)
-        self._inits: dict[tuple[Resource, Key | None], bytes] = {}
+        self._inits = Inits(client, self._decryptor)
         self._largest_bytes = 0
         self._refusals = 0
         self._closed = False
@@ -116,21 +115,8 @@ class LiveSegments:
             return slot.data
 
     def init_of(self, segment: Segment) -> bytes:
-        """The init section that goes before a segment; empty when it has none.
-
-        Raises:
-            SourceError: when it cannot be had.
-        """
-        if segment.init is None:
-            return b""
-        name = (segment.init, segment.init_key)
-        if name not in self._inits:
-            data = self._client.get_bytes(segment.init.url, segment.init.byte_range, cap=MAX_INIT_BYTES)
-            data = self._decryptor.decrypt(data, segment.init_key, segment.sequence, redact(segment.init.url))
-            while len(self._inits) >= MAX_INITS:
-                del self._inits[next(iter(self._inits))]
-            self._inits[name] = data
-        return self._inits[name]
+        """As `Inits.of`."""
+        return self._inits.of(segment)
 
     def close(self) -> None:
         """Let the threads end; those that wait for bytes do when the client is closed."""
@@ -248,4 +234,6 @@ class LiveSegments:
         data = self._client.get_bytes(resource.url, resource.byte_range, cap=MAX_SEGMENT_BYTES)
         if not data:
             raise SourceError(f"{shown} is empty (0 bytes).", outcome="gap")
-        return self._decryptor.decrypt(data, segment.key, segment.sequence, shown)
+        data = self._decryptor.decrypt(data, segment.key, segment.sequence, shown)
+        form = packed_format(data)
+        return data if form is None else to_ts(data, form, segment.span.start_s, shown)

@@ -17,6 +17,8 @@ import numpy as np
 from bench.audio_references import correlation, ffmpeg_signals, librosa_pitch, librosa_signals
 from bench.machine import cpu_s, describe, resident_mib, write_json
 from bench.streams import made_minute
+from bench.video_references import ffmpeg_signals as ffmpeg_picture_signals
+from bench.video_references import opencv_signals, small_frames
 from kick_clip_generator.core.timeline import TICK_S
 from kick_clip_generator.features import rhythm
 from kick_clip_generator.features.audio import (
@@ -33,13 +35,25 @@ from kick_clip_generator.features.audio import (
 )
 from kick_clip_generator.features.bursts import Bursts
 from kick_clip_generator.features.extended_audio import ExtendedAudio
+from kick_clip_generator.features.extended_video import ExtendedPicture
 from kick_clip_generator.features.extract import FeatureExtractor
 from kick_clip_generator.features.loudness import Loudness
+from kick_clip_generator.features.overlay import OverlayChange
 from kick_clip_generator.features.pitch import PitchFinder
-from kick_clip_generator.features.registry import AUDIO_NAMES
-from kick_clip_generator.features.video import CANNY_HIGH, CANNY_LOW, FRAME_ROWS, HEIGHT_PX, WIDTH_PX, VideoFeatures
+from kick_clip_generator.features.registry import AUDIO_NAMES, VIDEO_NAMES
+from kick_clip_generator.features.video import (
+    CANNY_HIGH,
+    CANNY_LOW,
+    FRAME_ROWS,
+    HEIGHT_PX,
+    SCENE_CUT,
+    WIDTH_PX,
+    VideoFeatures,
+)
 from kick_clip_generator.features.voice import Voice
+from kick_clip_generator.media import look as looking
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
+from kick_clip_generator.media.probe import probe
 
 BLOCK_TICKS = 60
 # Machines are noisy: families take turns, and the median of the rounds counts.
@@ -58,7 +72,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--media", type=Path, help="measure on this recording instead of a made one")
     parser.add_argument("--minutes", type=float, default=10, help="how much of it (default 10)")
     parser.add_argument("--frame-rate", type=float, default=4, help="frames per second of stream (default 4)")
-    parser.add_argument("--extended", action="store_true", help="measure the extended signals of the sound too")
+    parser.add_argument("--extended", action="store_true", help="measure the extended signals too")
     parser.add_argument("--references", action="store_true", help="correlate with librosa and ffmpeg too")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     options = parser.parse_args(argv)
@@ -66,6 +80,8 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         media = options.media or made_minute(ffmpeg, Path(folder))
         pcm, frames = _decoded(ffmpeg, media, options.minutes, options.frame_rate)
+        looks = _look_prices(media) if options.extended else {}
+        correlations = _picture_correlations(ffmpeg, media) if options.references else {}
 
     frames_per_tick = int(options.frame_rate * TICK_S)
     ticks = min(len(pcm) // SAMPLES_PER_TICK, len(frames) // frames_per_tick)
@@ -80,7 +96,7 @@ def main(argv: list[str]) -> int:
     figures["all"] = figures["sound"] + figures["picture"]
     if options.extended:
         some = blocks[: max(1, round(EXTENDED_MINUTES * 60 / (BLOCK_TICKS * TICK_S)))]
-        figures |= _prices(extended_families(), some)
+        figures |= _prices(extended_families(options.frame_rate), some) | looks
 
     extractor = FeatureExtractor(options.frame_rate)
     before = resident_mib()
@@ -94,7 +110,8 @@ def main(argv: list[str]) -> int:
     for name, cost in figures.items():
         out.write(f"{name:28} {cost:8.2f} {cost / figures['all']:26.2f}\n")
     out.write(f"\nresident memory grown over {3 * minutes:.0f} minutes: {grown:.1f} MiB\n")
-    correlations = _correlations(ffmpeg, pcm[: ticks * SAMPLES_PER_TICK]) if options.references else {}
+    if options.references:
+        correlations |= _correlations(ffmpeg, pcm[: ticks * SAMPLES_PER_TICK])
     for name, value in correlations.items():
         out.write(f"{name:28} {value:8.4f}\n")
     write_json(
@@ -132,6 +149,7 @@ def core_families(frame_rate_hz: float) -> dict[str, Family]:
 
         return run
 
+    overlay = OverlayChange(SCENE_CUT)
     return {
         "sound": lambda pcm, frames: sound.push(pcm),
         "  tempo and beat": passes(lambda: rhythm.tempo_and_beat(envelopes, frame_rate_hz=FRAME_RATE_HZ)),
@@ -141,15 +159,43 @@ def core_families(frame_rate_hz: float) -> dict[str, Family]:
         "  loudness and surge": passes(lambda: loudness.push(samples, square.reshape(PASS_TICKS, -1), level_db)),
         "picture": lambda pcm, frames: picture.push(frames),
         "  edges": lambda pcm, frames: [cv2.Canny(frame[:HEIGHT_PX], CANNY_LOW, CANNY_HIGH) for frame in frames],
+        "  overlays": lambda pcm, frames: [
+            overlay.push(frames[start : start + picture.frames_per_tick, :HEIGHT_PX], 0.0)
+            for start in range(0, len(frames), picture.frames_per_tick)
+        ],
     }
 
 
-def extended_families() -> dict[str, Family]:
-    """The extended signals of the sound; NaN is free, so what is not installed costs nothing."""
-    sound = ExtendedAudio()
+def extended_families(frame_rate_hz: float) -> dict[str, Family]:
+    """The extended signals of samples and small frames; NaN is free, so what is not installed costs nothing."""
+    sound, picture = ExtendedAudio(), ExtendedPicture(frame_rate_hz)
     return {
         f"extended: {name}": lambda pcm, frames, part=part: part(pcm.astype(np.float32) / 32768)
         for name, part in sound.parts().items()
+    } | {"extended: picture novelty": lambda pcm, frames: picture.rows(pcm, frames, ticks=BLOCK_TICKS)}
+
+
+def _look_prices(media: Path) -> dict[str, float]:
+    """CPU-seconds per hour of the motion vectors of media, with their decode, and of the faces on top."""
+    duration_s = min(probe(media).duration_s, EXTENDED_MINUTES * 60)
+    cost = {True: [], False: []}
+    for _ in range(ROUNDS):
+        for faces in cost:
+            before = cpu_s()
+            looking.look(media, ticks=int(duration_s / TICK_S), faces=faces)
+            cost[faces].append((cpu_s() - before) * 3600 / duration_s)
+    both, vectors = (statistics.median(cost[faces]) for faces in (True, False))
+    return {"extended: motion vectors": vectors, "extended: faces": both - vectors}
+
+
+def _picture_correlations(ffmpeg: str, media: Path) -> dict[str, float]:
+    info = probe(media)
+    ours = dict(zip(VIDEO_NAMES, VideoFeatures(4).push(small_frames(ffmpeg, media, REFERENCE_S)).T, strict=True))
+    size_px = info.width_px // 2 * 2, info.height_px // 2 * 2
+    opencv = opencv_signals(ffmpeg, media, PITCH_REFERENCE_S, *size_px)
+    filters = ffmpeg_picture_signals(ffmpeg, media, REFERENCE_S)
+    return {f"OpenCV: {name}": correlation(ours[name][: len(theirs)], theirs) for name, theirs in opencv.items()} | {
+        f"ffmpeg: {name}": correlation(ours[name][: len(theirs)], theirs) for name, theirs in filters.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""What can be computed from a signal that is there already: deltas, peaks, silences, dips.
+"""What can be computed from a signal that is there already: deltas, peaks; silences, dips, cuts, black, freezes.
 
 All of it takes one signal on the tick grid and treats NaN as unknown: nothing is found in it, beside it or across it.
 """
@@ -18,6 +18,12 @@ SHORTEST_SILENCE_S = 0.5
 DIP_DB = 12.0
 LONGEST_DIP_S = 3.0
 DIP_SURROUNDINGS_S = 8.0
+
+# The usual thresholds of ffmpeg's `scene`, `blackdetect` and `freezedetect`.
+CUT_STRENGTH = 0.3
+BLACK_RATIO = 0.98
+FREEZE_SHARE = 0.003
+SHORTEST_FREEZE_S = 0.5
 
 
 def deltas(values: FloatArray, *, width: int = 9) -> FloatArray:
@@ -126,6 +132,59 @@ def audio_dips(
     after = _known_median(np.lib.stride_tricks.sliding_window_view(padded, around)[around + 1 :])
     low = level_db < np.minimum(before, after) - depth_db
     return [_span(start, stop, first_tick) for start, stop in _runs(low) if (stop - start) * TICK_S <= longest_s]
+
+
+def cuts(scene_strength: FloatArray, *, first_tick: int = 0, at_least: float = CUT_STRENGTH) -> list[Span]:
+    """The ticks in which the scene is cut, one span each, in order of time.
+
+    Args:
+        scene_strength: the signal of that name, shape `(ticks,)`.
+        first_tick: absolute index of the first.
+        at_least: the threshold that is used with ffmpeg's `scene`. A flash that bright counts too, twice if it lasts
+            into another tick; `flash` tells it.
+    """
+    return [_span(tick, tick + 1, first_tick) for tick in np.flatnonzero(scene_strength >= at_least).tolist()]
+
+
+def black_spans(
+    black_ratio: FloatArray, *, first_tick: int = 0, at_least: float = BLACK_RATIO, least_s: float = 0.0
+) -> list[Span]:
+    """Spans in which the picture is black, as after a fade, in order of time.
+
+    Both ends lie within one tick of those of ffmpeg's `blackdetect=d=0.1:pix_th=0.10`. One black picture is enough for
+    a tick; of pictures that are black for less than a quarter of a second it is chance whether one is looked at.
+
+    Args:
+        black_ratio: the signal of that name, shape `(ticks,)`.
+        first_tick: absolute index of the first.
+        at_least: share of the picture that must be black, `picture_black_ratio_th` there.
+        least_s: shortest span.
+    """
+    black = _runs(black_ratio >= at_least)
+    return [_span(start, stop, first_tick) for start, stop in black if (stop - start) * TICK_S >= least_s]
+
+
+def freezes(
+    picture_change: FloatArray,
+    *,
+    first_tick: int = 0,
+    share: float = FREEZE_SHARE,
+    least_s: float = SHORTEST_FREEZE_S,
+) -> list[Span]:
+    """Spans in which the picture stands still, in order of time.
+
+    Both ends lie within one tick of those of ffmpeg's `freezedetect`. A picture that drifts by less than the threshold
+    in half a second stands still here; there, only until it has drifted so far.
+
+    Args:
+        picture_change: the signal of that name, shape `(ticks,)`.
+        first_tick: absolute index of the first.
+        share: largest mean change, as a share of all levels; `n` there.
+        least_s: shortest freeze, `d` there.
+    """
+    still = _runs(picture_change <= share * 256)
+    # The picture before the first still tick is the one that stood still: the freeze began in the tick of that one.
+    return [_span(max(start - 1, 0), stop, first_tick) for start, stop in still if (stop - start) * TICK_S >= least_s]
 
 
 def _local_maxima(signal: NDArray[np.float64]) -> NDArray[np.intp]:

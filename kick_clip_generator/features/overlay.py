@@ -40,7 +40,7 @@ class OverlayChange:
         """The next tick.
 
         Args:
-            lumas: its pictures' luma.
+            lumas: its pictures' luma, one after the other.
             scene_strength: its largest, NaN if unknown.
         """
         low, high = lumas[0], lumas[0]

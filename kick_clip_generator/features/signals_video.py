@@ -29,6 +29,7 @@ VIDEO_FEATURES: tuple[Feature, ...] = (
         "Mean absolute luma change over a quarter of a second, median of the last five, so that a cut is no motion",
         "OpenCV absdiff, luma 160x90",
         context_s=3.0,
+        price_s_per_h=3.2,  # with all core signals of the picture; half of it is the edges
     ),
     _video(
         "motion_variance",
@@ -129,5 +130,59 @@ VIDEO_FEATURES: tuple[Feature, ...] = (
         "banner; half a second late",
         "range of the luma over ticks",
         context_s=2.0,
+    ),
+    _video(
+        "picture_novelty",
+        "",
+        0,
+        1,
+        "How unlike every picture of the last 5 s this one is: least share of hash bits that differ; near 0 where "
+        "nothing changes and where the picture goes back to one it showed",
+        "difference hash, Krawetz 2013",
+        context_s=5.0,
+        tier="extended",
+        price_s_per_h=0.3,
+    ),
+    _video(
+        "vector_speed",
+        "widths/s",
+        0,
+        2,
+        "Mean speed of the blocks of the picture by the codec's motion vectors; unknown without the media themselves, "
+        "and for codecs that tell none (all but H.264 and MPEG)",
+        "FFmpeg export_mvs",
+        tier="extended",
+        # At 854x480 and 30 fps, with the decode of the references and the coherence; 20 at 320x180.
+        price_s_per_h=130.0,
+    ),
+    _video(
+        "vector_coherence",
+        "",
+        0,
+        1,
+        "How alike those motions are: 1 for a pan, near 0 where everything runs its own way; unknown where nothing "
+        "moves",
+        "mean resultant length of the vectors",
+        tier="extended",
+    ),
+    _video(
+        "face_count",
+        "",
+        0,
+        20,
+        "Faces that look at the camera; unknown without the media themselves",
+        "OpenCV Haar cascade frontalface_alt2, Viola and Jones 2001",
+        tier="extended",
+        # With the area, over the decode of the motion vectors; whatever the size of the media.
+        price_s_per_h=150.0,
+    ),
+    _video(
+        "face_area",
+        "",
+        0,
+        1,
+        "Share of the picture that they take up; unknown without the media themselves",
+        "OpenCV Haar cascade frontalface_alt2, Viola and Jones 2001",
+        tier="extended",
     ),
 )

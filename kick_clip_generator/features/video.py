@@ -138,8 +138,8 @@ class VideoFeatures:
             self._before.append(frame)
             self._before_brightness.append(brightness)
         if len(self._motion) == self._motion.maxlen:
-            for name, values in zip(("motion", "motion_variance", "motion_area"), zip(*self._motion), strict=True):
-                seen[name].append(statistics.median(values))
+            for column, name in enumerate(("motion", "motion_variance", "motion_area")):
+                seen[name].append(statistics.median(difference[column] for difference in self._motion))
         strength = max(seen["scene_strength"], default=math.nan)
         seen["overlay_change"].append(self._overlay.push([frame[:HEIGHT_PX] for frame in frames], strength))
         return [_over_the_tick(name, seen[name]) for name in VIDEO_NAMES]

@@ -72,6 +72,13 @@ def _signals() -> dict[str, Signal]:
         "brightness": Signal("video", "light of the picture", 2.0),
         "brightness_change": Signal("video", "flashes", 0.5),
         "scene_cut": Signal("video", "cuts", 0.1),
+        "motion_area": Signal("video", "motion", 0.01),
+        "saturation": Signal("video", "color", 2.0),
+        "flash": Signal("video", "flashes", 1.0),
+        "scene_strength": Signal("video", "cuts", 0.05),
+        "black_ratio": Signal("video", "black picture", 0.05),
+        "picture_change": Signal("video", "motion", 0.5),
+        "overlay_change": Signal("video", "overlays", 0.005),
     }
     table |= {f"mfcc_{n}": Signal("audio", "timbre", 2.0) for n in range(1, 14)}
     # The second coefficient is the slope of the spectrum: high when the lows outweigh the highs.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from kick_clip_generator.core.timeline import TICK_S, FloatArray
 from kick_clip_generator.media.faces import PICTURE_WIDTH_PX, FaceFinder, cascade_path
@@ -23,7 +25,10 @@ from kick_clip_generator.media.probe import Readable, best_streams, open_media, 
 log = logging.getLogger(__name__)
 
 # Pictures that no other refers to cost half of the decode and tell little that is new at two ticks a second.
-SPARING = "NONREF"
+SPARING: Literal["NONREF"] = "NONREF"
+
+# A seek in MPEG-TS, which has no index, lands on any picture; so far before it there is a keyframe as a rule.
+TS_KEYFRAME_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +47,26 @@ class Look:
     face_area: FloatArray
 
 
-def look(file: str | Path | Readable, *, start_s: float = 0.0, ticks: int) -> Look:
+def look(file: str | Path | Readable, *, start_s: float = 0.0, ticks: int, faces: bool = True) -> Look:
     """Look at consecutive ticks of media.
 
     Damaged pictures are left out, as are those of a stream that is no video.
 
     Args:
-        file: as for `probe.probe`; it must be seekable for a `start_s` far from 0 to be cheap.
+        file: as for `probe.probe`; all before `start_s` is decoded too where it can't be positioned.
         start_s: where the first tick lies, relative to the container's start (`MediaInfo.start_s`).
         ticks: how many.
+        faces: whether to look for faces, which costs more than the rest.
 
     Raises:
         MediaError: when the media can't be opened.
     """
-    cascade = cascade_path()
+    cascade = cascade_path() if faces else None
     finder = FaceFinder(cascade) if cascade is not None else None
     motion = VectorMotion()
     speeds: list[list[float]] = [[] for _ in range(ticks)]
     coherences: list[list[float]] = [[] for _ in range(ticks)]
-    faces = np.full((2, ticks), np.nan, np.float32)
+    seen = np.full((2, ticks), np.nan, np.float32)
     with open_media(file) as container:
         for time_s, frame in _references(container, start_s):
             tick = math.floor((time_s - start_s) / TICK_S)
@@ -71,9 +77,9 @@ def look(file: str | Path | Readable, *, start_s: float = 0.0, ticks: int) -> Lo
                 continue
             speeds[tick].append(speed)
             coherences[tick].append(coherence)
-            if finder is not None and np.isnan(faces[0, tick]):
-                faces[:, tick] = finder.count_and_area(_gray(frame))
-    return Look(_means(speeds), _means(coherences), *faces)
+            if finder is not None and np.isnan(seen[0, tick]):
+                seen[:, tick] = finder.count_and_area(_gray(frame))
+    return Look(_means(speeds), _means(coherences), *seen)
 
 
 def _references(container: InputContainer, start_s: float) -> Iterator[tuple[float, VideoFrame]]:
@@ -87,11 +93,14 @@ def _references(container: InputContainer, start_s: float) -> Iterator[tuple[flo
     video.codec_context.skip_frame = SPARING
     video.codec_context.options = {"skip_loop_filter": "all"}
     export_vectors(video.codec_context)
-    if start_s > 0:
-        container.seek(int((zero_s + start_s) / video.time_base), stream=video)
+    seek_s = start_s - (TS_KEYFRAME_S if container.format.name == "mpegts" else 0)
+    if seek_s > 0:
+        # What can't be positioned is decoded from where it stands.
+        with contextlib.suppress(av.FFmpegError, OSError):
+            container.seek(int((zero_s + seek_s) / video.time_base), stream=video)
     for packet in itertools.chain(packets_of(container, [video]), [None]):
         try:
-            frames = _decoded(video, packet)
+            frames: list[VideoFrame] = list(video.decode(packet))
         except av.FFmpegError as error:
             log.debug("a damaged picture is left out: %s", error.strerror or error)
             continue
@@ -100,14 +109,10 @@ def _references(container: InputContainer, start_s: float) -> Iterator[tuple[flo
                 yield float(frame.pts * video.time_base) - zero_s, frame
 
 
-def _decoded(video: VideoStream, packet: av.Packet[VideoStream] | None) -> list[VideoFrame]:
-    return list(video.decode(packet))
-
-
-def _gray(frame: VideoFrame) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _gray(frame: VideoFrame) -> NDArray[np.uint8]:
     width = min(PICTURE_WIDTH_PX, frame.width)
     height = max(1, round(frame.height * width / frame.width))
-    return frame.to_ndarray(width=width, height=height, format="gray")
+    return np.asarray(frame.to_ndarray(width=width, height=height, format="gray"), np.uint8)
 
 
 def _means(per_tick: list[list[float]]) -> FloatArray:

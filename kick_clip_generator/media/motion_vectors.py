@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from av.codec.context import Flags2
-from av.sidedata.sidedata import Type
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
@@ -41,7 +40,7 @@ class VectorMotion:
         since_s = time_s - self._reference_s
         if frame.pict_type != PictureType.B:
             self._reference_s = time_s
-        vectors = frame.side_data.get(Type.MOTION_VECTORS)
+        vectors = frame.side_data.get("MOTION_VECTORS")
         if vectors is None or not since_s > 0:
             return math.nan, math.nan
         table = vectors.to_ndarray()

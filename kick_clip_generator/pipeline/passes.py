@@ -102,8 +102,10 @@ class Passes:
             self._folder = self._opened.enter_context(workspace(self._settings.temp_dir))
         ffmpeg = str(ffmpeg_path(self._settings.ffmpeg_path))
         options = DecodeOptions(ffmpeg, self._settings.frame_rate_hz, self._folder, pictures)
-        workers = min(self._settings.max_workers, len(batches(todo)))
-        if workers > 1 and not math.isnan(self._source.duration_s):
+        # Over a network the lead-in of each batch would be fetched twice, and one reader already feeds all decoders.
+        alone = self._source.kind != "file" or math.isnan(self._source.duration_s)
+        workers = 1 if alone else min(self._settings.max_workers, len(batches(todo)))
+        if workers > 1:
             return measure_in_parallel(self._open, todo, workers=workers, options=options, cancel=self._cancel)
         return self._one_after_another(todo, options)
 

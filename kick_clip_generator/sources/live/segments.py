@@ -68,7 +68,7 @@ class LiveSegments:
         self._follower = follower
         self._check = check
         self._ahead = settings.prefetch_segments
-        self._workers = min(settings.max_workers, settings.prefetch_segments)
+        self._workers = settings.prefetch_segments
         self._position = -1
         self._urgent: list[int] = []
         # Least recently read first.

@@ -85,7 +85,7 @@ class HttpClient:
         self._session.headers.clear()
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
         allowed = [host.strip("[]").rstrip(".").lower() for host in settings.allowed_private_hosts]
-        adapter = GuardedAdapter(allowed, self._sockets, connections=max(4, settings.max_workers + 1))
+        adapter = GuardedAdapter(allowed, self._sockets, connections=settings.prefetch_segments + 2)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
         # It logs whole URLs, with their signatures.

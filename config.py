@@ -18,7 +18,7 @@ MAX_STREAM_DURATION = 36000
 # Look at one of this many frames of a 60 fps clock: 15 is 4 a second. 1, 2, 3, 5, 6, 10, 15 or 30. 1 to 30.
 FRAME_SKIP = 15
 
-# Stretches of a local file that are analysed at the same time. 1 to 64.
+# Stretches of a local file analysed at the same time. 1 to 64.
 MAX_WORKERS = 2
 
 # Pieces of the stream fetched ahead of the decoder. 2 to 4.

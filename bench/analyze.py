@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-from bench.machine import cpu_of, describe, write_json
+from bench.machine import describe, write_json
+from bench.sides import analysis, bare_decode
 from bench.streams import hls_with_1080p60, looped, made_minute, served
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 
-ROOT = Path(__file__).resolve().parent.parent
 MOST_TIMES_BARE = 2.0
 MOST_ABOVE_IMPORTS_MIB = 60.0
 
@@ -42,11 +39,11 @@ def main(argv: list[str]) -> int:
         runs: list[dict[str, Any]] = []
         with served(folder / "web") as address:
             for _ in range(options.repeats):
-                bare_s = _bare_decode(ffmpeg, whole)
-                runs.append({"bare_s": bare_s, **_analysis(f"{address}/short/master.m3u8", folder)})
+                bare_s = bare_decode(ffmpeg, whole)
+                runs.append({"bare_s": bare_s, **analysis(f"{address}/short/master.m3u8", folder)})
             if options.memory_minutes:
                 hls_with_1080p60(ffmpeg, minute, folder / "web" / "long", options.memory_minutes * 60)
-                runs.append(_analysis(f"{address}/long/master.m3u8", folder))
+                runs.append(analysis(f"{address}/long/master.m3u8", folder))
 
     figures = _summary(runs[: options.repeats], runs[options.repeats :], options.minutes)
     out.write(f"{describe(ffmpeg)}\n{options.minutes:g} minutes of 284x160 at 30 fps, ")
@@ -58,26 +55,6 @@ def main(argv: list[str]) -> int:
     verdict = "missed" if missed else "met"
     out.write(f"\n{verdict}: at most {MOST_TIMES_BARE:g} x bare decode, {MOST_ABOVE_IMPORTS_MIB:g} MiB above imports\n")
     return int(missed)
-
-
-def _bare_decode(ffmpeg: str, media: Path) -> float:
-    """CPU seconds of decoding the picture at one thread and the sound to 16 kHz mono, in one process."""
-    picture = ["-map", "0:v:0", "-f", "null", "-"]
-    sound = ["-map", "0:a:0", "-ac", "1", "-ar", "16000", "-f", "null", "-"]
-    return cpu_of([ffmpeg, "-v", "error", "-nostdin", "-threads", "1", "-i", str(media), *picture, *sound])
-
-
-def _analysis(url: str, folder: Path) -> dict[str, Any]:
-    """Figures of one analysis with a library of its own."""
-    with tempfile.TemporaryDirectory(dir=folder) as home:
-        result = Path(home) / "figures.json"
-        environment = os.environ | {"ALLOWED_PRIVATE_HOSTS": "127.0.0.1", "PYTHONPATH": str(ROOT)}
-        began_s = time.monotonic()
-        with result.open("w") as target:
-            command = [sys.executable, "-m", "bench.one_analysis", url]
-            all_s = cpu_of(command, cwd=home, env=environment, stdout=target)
-        wall_s = time.monotonic() - began_s
-        return {"all_s": all_s, "wall_s": wall_s, **json.loads(result.read_text())}
 
 
 def _summary(short: list[dict[str, Any]], long: list[dict[str, Any]], minutes: float) -> dict[str, float]:

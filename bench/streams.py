@@ -12,6 +12,8 @@ from pathlib import Path
 
 SEGMENT_S = 4
 LOOP_S = 60
+# Of 1080p60 less is made, for it takes a minute of CPU to encode.
+LARGE_LOOP_S = 30
 
 # What small streams of games look like to a decoder: movement everywhere, grain, sound without pauses.
 MADE_PICTURE = "testsrc2=size={size}:rate={rate},noise=alls=10:allf=t"
@@ -34,14 +36,29 @@ def made_minute(ffmpeg: str, folder: Path, media: Path | None = None) -> Path:
     return target
 
 
-def looped(ffmpeg: str, minute: Path, target: Path, duration_s: float) -> Path:
-    """Repeat a minute up to a duration, with unbroken time stamps; `target` ending in .m3u8 gives HLS beside it."""
-    loops = max(0, int(duration_s // LOOP_S))
+def made_large(ffmpeg: str, folder: Path, media: Path | None = None) -> Path:
+    """Half a minute of 1080p60 as streaming software makes it: 6 Mbit/s, two B-frames, a keyframe every 2 s.
+
+    Args:
+        ffmpeg: the binary.
+        folder: where to write.
+        media: a recording to take it from; None makes one.
+    """
+    target = folder / "large.mp4"
+    inputs = _made_inputs("1920x1080", 60) if media is None else ["-stream_loop", "-1", "-i", str(media)]
+    picture = ["-vf", "scale=1920:1080,fps=60", *_x264("veryfast", 6000), "-bf", "2", "-sc_threshold", "0"]
+    sound = ["-c:a", "aac", "-b:a", "160k", "-ar", "48000", "-ac", "2"]
+    _run(ffmpeg, [*inputs, "-t", str(LARGE_LOOP_S), *picture, *sound, str(target)])
+    return target
+
+
+def looped(ffmpeg: str, piece: Path, target: Path, duration_s: float) -> Path:
+    """Repeat a piece up to a duration, with unbroken time stamps; `target` ending in .m3u8 gives HLS beside it."""
     hls = ["-f", "hls", "-hls_time", str(SEGMENT_S), "-hls_list_size", "0", "-hls_playlist_type", "vod"]
     options = hls if target.suffix == ".m3u8" else []
     _run(
         ffmpeg,
-        ["-stream_loop", str(loops), "-i", str(minute), "-t", str(duration_s), "-c", "copy", *options, str(target)],
+        ["-stream_loop", "-1", "-i", str(piece), "-t", str(duration_s), "-c", "copy", *options, str(target)],
     )
     return target
 

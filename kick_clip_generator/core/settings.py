@@ -50,7 +50,7 @@ class Settings(BaseSettings):
         le=30,
         description="Look at one of this many frames of a 60 fps clock: 15 is 4 a second. 1, 2, 3, 5, 6, 10, 15 or 30.",
     )
-    max_workers: int = Field(2, ge=1, le=64, description="Stretches of a local file that are analysed at the same time.")
+    max_workers: int = Field(2, ge=1, le=64, description="Stretches of a local file analysed at the same time.")
     prefetch_segments: int = Field(3, ge=2, le=4, description="Pieces of the stream fetched ahead of the decoder.")
     analysis_height: int = Field(
         160,

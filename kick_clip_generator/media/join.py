@@ -14,13 +14,10 @@ from av.packet import Packet
 from av.stream import Stream
 
 from kick_clip_generator.core.errors import MediaError
-from kick_clip_generator.media.mux import Output
 from kick_clip_generator.media.probe import best_streams, open_media, packets_of, start_of
+from kick_clip_generator.media.remux import MP4_CODECS
 
-# As in `remux`: exact time stamps first, then whatever takes the codecs.
-CONTAINERS = ("nut", "matroska")
-
-# Packets that are decoded before the first picture shows lie before it; NUT knows no negative time stamps.
+# Packets that are decoded before the first picture shows lie before it, and no container likes negative time stamps.
 HEADROOM_S = 10.0
 
 
@@ -59,9 +56,9 @@ def join(picture: Path, sound: Path, target: Path, *, sound_later_s: float) -> N
 
 def _copy(file: object, inputs: tuple[tuple[InputContainer, Stream, float], ...]) -> None:
     streams = [stream for _, stream, _ in inputs]
-    name = next((name for name in CONTAINERS if all(Output.fits(name, [stream]) for stream in streams)), "matroska")
-    options = {"write_index": "0"} if name == "nut" else {}
-    with av.open(file, "w", format=name, container_options=options) as output:
+    # As `Remuxer.write_span`: whoever cuts has to seek, and NUT without its index cannot.
+    name = "mp4" if all(stream.codec_context.name in MP4_CODECS for stream in streams) else "matroska"
+    with av.open(file, "w", format=name) as output:
         try:
             targets = [output.add_stream_from_template(stream, opaque=True) for stream in streams]
             for timed in heapq.merge(*(_timed(track, *given) for track, given in enumerate(inputs))):

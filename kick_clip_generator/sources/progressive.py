@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import replace
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
@@ -41,6 +43,7 @@ def resolve_progressive(inquiry: Inquiry) -> Source | None:
             raise file.failure from None
         raise SourceError(f"{shown} holds no video or sound that can be read.", outcome="not_media") from None
     require_streams(info, shown)
+    rendition = replace(rendition_of(inquiry.url, info), bitrate_bps=_bitrate_bps(beginning.size, info.duration_s))
     parts = urlsplit(inquiry.url)
     validator = beginning.headers.get("etag", "") or beginning.headers.get("last-modified", "")
     return Source(
@@ -49,7 +52,9 @@ def resolve_progressive(inquiry: Inquiry) -> Source | None:
         title=title_of(parts.path, fallback=parts.hostname or ""),
         duration_s=info.duration_s,
         fingerprint=fingerprint("http", identity(inquiry.url), beginning.size, validator),
-        renditions=(rendition_of(inquiry.url, info),),
+        renditions=(
+            replace(rendition_of(inquiry.url, info), bitrate_bps=_bitrate_bps(beginning.size, info.duration_s)),
+        ),
         link=inquiry.url,
         provider="http",
     )
@@ -90,3 +95,7 @@ def is_text(data: bytes) -> bool:
         if error.start < len(data) - 3 or "unexpected end" not in error.reason:
             return False
     return _CONTROL.isdisjoint(data)
+
+
+def _bitrate_bps(size: int | None, duration_s: float) -> float:
+    return 8 * size / duration_s if size is not None and duration_s > 0 else math.nan

@@ -52,9 +52,7 @@ def resolve_progressive(inquiry: Inquiry) -> Source | None:
         title=title_of(parts.path, fallback=parts.hostname or ""),
         duration_s=info.duration_s,
         fingerprint=fingerprint("http", identity(inquiry.url), beginning.size, validator),
-        renditions=(
-            replace(rendition_of(inquiry.url, info), bitrate_bps=_bitrate_bps(beginning.size, info.duration_s)),
-        ),
+        renditions=(rendition,),
         link=inquiry.url,
         provider="http",
     )

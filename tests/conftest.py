@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 # Before the libraries load, as in production.
@@ -18,6 +20,13 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 from kick_clip_generator.core.settings import Settings
+
+# No test is about wall time, and busy machines are slow.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
+
+# Shells have what they put into the background ignore Ctrl-C, and children inherit that; here it is tested.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LOOPBACK = ("localhost", "::1", "0.0.0.0", "::", "")
 

@@ -186,10 +186,8 @@ time.sleep(60)
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_ctrl_c_leaves_no_ffmpeg(tmp_path: Path) -> None:
     script = f"""
-import signal, threading
+import threading
 from kick_clip_generator.media import ffmpeg
-# A shell that puts the tests into the background has its children ignore it.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 def show():
     print([process.pid for process in ffmpeg._running][0], flush=True)
 threading.Timer(0.5, show).start()

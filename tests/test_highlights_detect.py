@@ -15,7 +15,7 @@ from kick_clip_generator.core.records import Detection, Highlight, Span
 from kick_clip_generator.core.timeline import TICK_S, Timeline
 from kick_clip_generator.features.registry import AUDIO_NAMES, NAMES, VIDEO_NAMES
 from kick_clip_generator.highlights.detect import DetectionConfig, detect
-from kick_clip_generator.highlights.signals import AUDIO_WEIGHTS, SIGNALS, SUFFIX, VIDEO_WEIGHTS
+from kick_clip_generator.highlights.signals import AUDIO_WEIGHTS, SIGNALS, SUFFIX, VARIATION, VIDEO_WEIGHTS
 
 CONFIG = DetectionConfig()
 WEIGHTS = {**AUDIO_WEIGHTS, **VIDEO_WEIGHTS}
@@ -160,7 +160,9 @@ def test_a_missing_medium_leaves_the_other_and_says_so() -> None:
     whole = detect(timeline, CONFIG)
     deaf = detect(without(timeline, AUDIO_NAMES), CONFIG)
     assert deaf.audio == ()
-    assert spelled(deaf.video) == spelled(whole.video) == spelled(deaf.merged)
+    # Without sound there are no pauses for clips to end at; the events stay.
+    assert [(h.event, h.score) for h in deaf.video] == [(h.event, h.score) for h in whole.video]
+    assert spelled(deaf.video) == spelled(deaf.merged)
     assert "No audio: video highlights only." in deaf.notes
     blind = detect(without(timeline, VIDEO_NAMES), CONFIG)
     # Without a picture there are no cuts for clips to start at; the events stay.
@@ -169,7 +171,7 @@ def test_a_missing_medium_leaves_the_other_and_says_so() -> None:
     assert "No video: audio highlights only." in blind.notes
 
 
-@pytest.mark.parametrize("key", sorted(WEIGHTS))
+@pytest.mark.parametrize("key", sorted(key for key in WEIGHTS if key != VARIATION + SUFFIX))
 def test_a_missing_signal_is_left_out_and_not_counted_as_calm(key: str) -> None:
     name = key.removesuffix(SUFFIX)
     timeline = excite(noise(1200), EVENT, 1.5)

@@ -19,11 +19,11 @@ from kick_clip_generator.highlights.detect import detect
 from kick_clip_generator.highlights.merge import merge
 from kick_clip_generator.highlights.reasons import MOST_LINES, shorten
 from kick_clip_generator.highlights.scoring import measure_evidence
-from kick_clip_generator.highlights.signals import AUDIO_WEIGHTS, SIGNALS, SUFFIX, VIDEO_WEIGHTS
+from kick_clip_generator.highlights.signals import AUDIO_WEIGHTS, SIGNALS, SUFFIX, VARIATION, VIDEO_WEIGHTS
 
 
 def test_every_feature_is_a_signal_of_its_medium() -> None:
-    assert {name for name, signal in SIGNALS.items() if signal.medium == "audio"} == set(AUDIO_NAMES)
+    assert {name for name, signal in SIGNALS.items() if signal.medium == "audio"} == {*AUDIO_NAMES, VARIATION}
     assert {name for name, signal in SIGNALS.items() if signal.medium == "video"} == set(VIDEO_NAMES)
 
 

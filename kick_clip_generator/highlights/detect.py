@@ -2,88 +2,52 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from kick_clip_generator.core.clip_row import clip_row
-from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.protocols import Scorer
 from kick_clip_generator.core.records import Detection, Highlight, Span
-from kick_clip_generator.core.timeline import TICK_S, Timeline
-from kick_clip_generator.highlights import clip_span
+from kick_clip_generator.core.timeline import Timeline
+from kick_clip_generator.highlights import filters
+from kick_clip_generator.highlights.anchors import CUT_STRENGTH, Anchor, anchor_of, excitement_of, find_anchors
 from kick_clip_generator.highlights.baseline import Array
-from kick_clip_generator.highlights.events import Candidate, find_events
+from kick_clip_generator.highlights.boundaries import Boundaries, score_boundaries
+from kick_clip_generator.highlights.clip_window import ClipWindow, chosen_window, fixed_window
+from kick_clip_generator.highlights.config import MOST_PER_KIND, DetectionConfig
+from kick_clip_generator.highlights.events import events_at
+from kick_clip_generator.highlights.filters import Decision, Proposal
 from kick_clip_generator.highlights.merge import merge
-from kick_clip_generator.highlights.reasons import ratings_reason, reasons_for, scaled, shorten
+from kick_clip_generator.highlights.near_duplicates import Appearance
+from kick_clip_generator.highlights.quality import Quality, measure_quality
+from kick_clip_generator.highlights.reasons import ratings_reason, scaled, shorten
+from kick_clip_generator.highlights.scenes import find_scenes
 from kick_clip_generator.highlights.scoring import Evidence, measure_evidence
-from kick_clip_generator.highlights.signals import AUDIO_WEIGHTS, VIDEO_WEIGHTS, Medium, checked_weights
+from kick_clip_generator.highlights.segmentation import Segmentation
+from kick_clip_generator.highlights.signals import Medium
 
-MOST_PER_KIND = 25
+__all__ = ["MOST_PER_KIND", "DetectionConfig", "detect", "segment"]
 
-# Evidence (weighted σ over ten seconds) that makes a score of one half.
-HALF_SCORE: Mapping[Medium, float] = {"audio": 2.5, "video": 3.75}
+MEDIA: tuple[Medium, ...] = ("audio", "video")
 
 # Chance alone lets a steady stream score up to about this.
 BARELY = 0.05
 
-# A learned judge may lift a candidate that the heuristic ranks lower: it sees this many times as many as are asked for.
-POOL = 3
-
-
-@dataclass(frozen=True, slots=True)
-class DetectionConfig:
-    """What to look for.
-
-    Attributes:
-        min_gap_s: least distance between the peaks of two highlights of a kind.
-        max_audio, max_video: at most this many of a kind, 0-25; 0 leaves a kind out.
-        clip_duration_s: fixed length of clips; None: ends are chosen.
-        min_clip_s, max_clip_s: limits of chosen clips.
-        min_audio_score, min_video_score: highlights below are not shown.
-        keep_best: when no moment of either kind reaches its minimum, give the best one that is more than chance.
-        heuristic_weight, ml_weight: shares in the blend with a learned score.
-        audio_weights, video_weights: evidence per σ of each signal, keyed `<feature>_mean`.
-
-    Raises:
-        InputError: when a value is out of range.
-    """
-
-    min_gap_s: float = 10.0
-    max_audio: int = 10
-    max_video: int = 10
-    clip_duration_s: float | None = None
-    min_clip_s: float = 5.0
-    max_clip_s: float = 60.0
-    min_audio_score: float = 0.2
-    min_video_score: float = 0.2
-    keep_best: bool = False
-    heuristic_weight: float = 0.6
-    ml_weight: float = 0.4
-    audio_weights: Mapping[str, float] = field(default_factory=lambda: AUDIO_WEIGHTS)
-    video_weights: Mapping[str, float] = field(default_factory=lambda: VIDEO_WEIGHTS)
-
-    def __post_init__(self) -> None:
-        for name in ("max_audio", "max_video"):
-            if not 0 <= getattr(self, name) <= MOST_PER_KIND:
-                raise InputError(f"{name} must be 0 to {MOST_PER_KIND}, got {getattr(self, name)}.")
-        for name in ("min_gap_s", "min_audio_score", "min_video_score", "heuristic_weight", "ml_weight"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise InputError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}.")
-        if self.heuristic_weight + self.ml_weight <= 0:
-            raise InputError("heuristic_weight and ml_weight must not both be 0.")
-        if not 0 < self.min_clip_s <= self.max_clip_s < math.inf:
-            raise InputError(f"Clips must be {self.min_clip_s} to {self.max_clip_s} s long, which no clip can be.")
-        if self.clip_duration_s is not None and not 0 < self.clip_duration_s < math.inf:
-            raise InputError(f"clip_duration_s must be a finite number above 0, got {self.clip_duration_s}.")
-        checked_weights(self.audio_weights, "audio")
-        checked_weights(self.video_weights, "video")
-
 
 def detect(timeline: Timeline, config: DetectionConfig, scorer: Scorer | None = None) -> Detection:
-    """Find the highlights of a stream.
+    """The highlights of a stream, see `segment`."""
+    return segment(timeline, config, scorer).detection
+
+
+def segment(timeline: Timeline, config: DetectionConfig, scorer: Scorer | None = None) -> Segmentation:
+    """Find the highlights of a stream, and keep how they were found.
+
+    Anchors of each medium, a clip around each (its scene, in mode v1), its quality, a learned score where there is a
+    judge; then the filters, per kind and on the list of both.
 
     Args:
         timeline: features of the stream; a signal that is missing or all NaN is left out and the others share its
@@ -92,113 +56,190 @@ def detect(timeline: Timeline, config: DetectionConfig, scorer: Scorer | None = 
         scorer: a learned judge to blend in.
 
     Returns:
-        Highlights per kind and merged, best first, with notes for the user.
+        Highlights per kind and merged, best first, with notes for the user; and the steps that led to them.
     """
-    heard = measure_evidence(timeline, config.audio_weights, "audio")
-    seen = measure_evidence(timeline, config.video_weights, "video")
-    if not heard.names and not seen.names:
-        return Detection(notes=("Neither sound nor picture could be measured, so there are no highlights.",))
-    audio, best_audio, audio_notes = _of_medium("audio", heard, timeline, config, scorer)
-    video, best_video, video_notes = _of_medium("video", seen, timeline, config, scorer)
-    notes = (*audio_notes, *video_notes)
-    if config.keep_best and not audio and not video:
-        best = max((*best_audio, *best_video), key=lambda highlight: highlight.score, default=None)
-        if best is not None and best.score >= BARELY:
-            audio, video = ((best,), ()) if best.kind == "audio" else ((), (best,))
-            notes = (*notes, "The best moment is given all the same, for there is no other (KEEP_BEST).")
-    return Detection(audio=audio, video=video, merged=merge(audio, video), notes=notes)
-
-
-def _of_medium(
-    medium: Medium, evidence: Evidence, timeline: Timeline, config: DetectionConfig, scorer: Scorer | None
-) -> tuple[tuple[Highlight, ...], tuple[Highlight, ...], tuple[str, ...]]:
-    """The highlights of one medium, best first; the best moment, whatever it scores; what to tell the user."""
-    audio = medium == "audio"
-    count = config.max_audio if audio else config.max_video
-    if count == 0:
-        return (), (), ()
-    if not evidence.names:
-        return (), (), (f"No {medium}: {'video' if audio else 'audio'} highlights only.",)
-    candidates = find_events(evidence.parts, count=POOL * count, min_gap_s=config.min_gap_s)
-    highlights = _judge(medium, candidates, evidence, timeline, config, scorer)
-    threshold = config.min_audio_score if audio else config.min_video_score
-    kept = tuple(highlight for highlight in highlights if highlight.score >= threshold)[:count]
-    return kept, tuple(highlights[:1]), () if kept else (_nothing_found(medium, highlights, threshold),)
-
-
-def _nothing_found(medium: Medium, highlights: list[Highlight], threshold: float) -> str:
-    setting = f"MIN_{medium.upper()}_SCORE"
-    if not highlights:
-        return f"No {medium} highlight: no moment stands out of its surroundings, whatever {setting} is."
-    best = highlights[0].score
-    return (
-        f"No {medium} highlight: the best moment scores {best:.3f}; {setting}={threshold:g} must be lower to let it in."
+    evidence = {medium: measure_evidence(timeline, _weights(config, medium), medium) for medium in MEDIA}
+    if not any(found.names for found in evidence.values()):
+        note = "Neither sound nor picture could be measured, so there are no highlights."
+        return Segmentation(config, Detection(notes=(note,)))
+    excitement = excitement_of(evidence, len(timeline))
+    boundaries = score_boundaries(timeline, config.v2)
+    run = _Run(timeline, config, scorer, excitement, boundaries)
+    candidates = {medium: run.candidates(medium, evidence[medium]) for medium in MEDIA}
+    unique = run.shown_once([*candidates["audio"], *candidates["video"]])
+    shown = {medium: run.chosen(medium, [one for one in unique if one.highlight.kind == medium]) for medium in MEDIA}
+    notes = list(run.notes)
+    best = max(run.proposals, key=lambda proposal: proposal.highlight.score, default=None)
+    if config.keep_best and best is not None and not any(shown.values()) and best.highlight.score >= BARELY:
+        shown["audio" if best.highlight.kind == "audio" else "video"] = [best]
+        notes.append("The best moment is given all the same, for there is no other (KEEP_BEST).")
+    audio, video = (tuple(proposal.highlight for proposal in shown[medium]) for medium in MEDIA)
+    clips = run.merged(audio, video)
+    return Segmentation(
+        config=config,
+        detection=Detection(audio, video, tuple(clip.highlight for clip in clips), tuple(notes)),
+        excitement=excitement,
+        boundaries=boundaries,
+        anchors=sorted(run.anchors, key=lambda anchor: (-anchor.score, anchor.event)),
+        proposals=run.proposals,
+        decisions=run.decisions,
+        clips=clips,
     )
 
 
-def _judge(
-    medium: Medium,
-    candidates: list[Candidate],
-    evidence: Evidence,
-    timeline: Timeline,
-    config: DetectionConfig,
-    scorer: Scorer | None,
-) -> list[Highlight]:
-    """Candidates as highlights with score, reasons and clip, best first."""
-    parts = evidence.parts.sum(axis=1)
-    cuts = timeline.column("scene_cut").astype(np.float64)
-    highlights = [_highlight(medium, candidate, evidence, parts, cuts, timeline, config) for candidate in candidates]
-    if scorer is not None and highlights:
-        learned = scorer.predict(medium, [clip_row(timeline, highlight.event) for highlight in highlights])
-        if learned is not None:
-            highlights = [
-                _blended(highlight, float(value), config) for highlight, value in zip(highlights, learned, strict=True)
-            ]
-    return sorted(highlights, key=lambda highlight: (-highlight.score, highlight.event))
+class _Run:
+    """What the stages of one detection share."""
 
+    def __init__(
+        self,
+        timeline: Timeline,
+        config: DetectionConfig,
+        scorer: Scorer | None,
+        excitement: Mapping[str, Array],
+        boundaries: Boundaries,
+    ) -> None:
+        self.anchors: list[Anchor] = []
+        self.proposals: list[Proposal] = []
+        self.decisions: list[Decision] = []
+        self.notes: list[str] = []
+        self._timeline = timeline
+        self._config = config
+        self._scorer = scorer
+        self._excitement = excitement
+        self._boundaries = boundaries
+        self._bounds = Span(timeline.start_s, timeline.end_s)
+        self._appearance = Appearance(timeline)
+        self._most: Mapping[Medium, int] = {"audio": config.max_audio, "video": config.max_video}
+        self._least: Mapping[Medium, float] = {"audio": config.min_audio_score, "video": config.min_video_score}
 
-def _highlight(
-    medium: Medium,
-    candidate: Candidate,
-    evidence: Evidence,
-    excitement: Array,
-    cuts: Array,
-    timeline: Timeline,
-    config: DetectionConfig,
-) -> Highlight:
-    # Odds are the square of the evidence: nothing scores 0, HALF_SCORE a half, and twice that 0.8, in every stream.
-    odds = (candidate.response / HALF_SCORE[medium]) ** 2
-    score = odds / (1 + odds)
-    event = candidate.span(timeline.start_s)
-    peak_s = timeline.start_s + (candidate.peak + 0.5) * TICK_S
-    bounds = Span(timeline.start_s, timeline.end_s)
-    if config.clip_duration_s is not None:
-        clip = clip_span.fixed_clip(event, peak_s, config.clip_duration_s, bounds)
-    else:
-        clip = clip_span.chosen_clip(
-            event,
-            peak_s,
-            excitement=excitement,
-            cuts=cuts,
-            bounds=bounds,
+    def candidates(self, medium: Medium, evidence: Evidence) -> list[Proposal]:
+        """What one medium has to offer, best first."""
+        if self._most[medium] == 0:
+            return []
+        if not evidence.names:
+            self.notes.append(f"No {medium}: {'video' if medium == 'audio' else 'audio'} highlights only.")
+            return []
+        anchors = self._anchors(medium, evidence)
+        self.anchors += anchors
+        proposals = self._proposals(medium, anchors)
+        self.proposals += proposals
+        least = self._least[medium]
+        kept = self._note(filters.above_score(proposals, least, _setting(medium)))
+        kept = self._note(filters.not_boring(kept, self._config.v2))
+        kept = self._note(filters.spaced(kept, self._config.min_gap_s))
+        if not kept:
+            self.notes.append(_nothing_found(medium, proposals, least))
+        return kept
+
+    def shown_once(self, proposals: Sequence[Proposal]) -> list[Proposal]:
+        """Those of all media that are no replay of a better one."""
+        ranked = sorted(proposals, key=lambda one: (-one.highlight.score, one.highlight.event))
+        return self._note(filters.not_shown_twice(ranked, self._appearance, self._config.v2))
+
+    def chosen(self, medium: Medium, proposals: Sequence[Proposal]) -> list[Proposal]:
+        """As many of a medium as are asked for."""
+        return self._note(filters.capped(proposals, self._most[medium]))
+
+    def merged(self, audio: Sequence[Highlight], video: Sequence[Highlight]) -> list[Proposal]:
+        """One clip per moment, best first, none of which shows much of a better one."""
+        by_moment = {(p.highlight.event, p.highlight.peak_s): p for p in self.proposals}
+        moments = [
+            replace(by_moment[highlight.event, highlight.peak_s], highlight=highlight)
+            for highlight in merge(audio, video)
+        ]
+        return self._note(filters.not_overlapping(moments, self._config.v2))
+
+    def _anchors(self, medium: Medium, evidence: Evidence) -> list[Anchor]:
+        if self._config.mode == "v2":
+            return find_anchors(medium, evidence, self._timeline, self._config)
+        cuts = self._timeline.column("scene_cut") >= CUT_STRENGTH
+        scenes = events_at(evidence.parts, find_scenes(self._timeline, self._config.v1))
+        return [anchor_of(medium, scene, evidence, self._timeline, cuts) for scene in scenes]
+
+    def _proposals(self, medium: Medium, anchors: Sequence[Anchor]) -> list[Proposal]:
+        """A clip for each anchor, best first."""
+        clips: list[tuple[Highlight, Quality]] = []
+        for anchor in anchors:
+            window = self._window(medium, anchor)
+            highlight = Highlight(
+                kind=medium,
+                score=anchor.score,
+                peak_s=anchor.peak_s,
+                event=anchor.event,
+                clip=window.span,
+                reasons=anchor.reasons,
+                heuristic_score=anchor.score,
+            )
+            quality = measure_quality(
+                highlight,
+                window,
+                excitement=self._excitement["fused"],
+                bounds=self._bounds,
+                config=self._config.v2,
+            )
+            clips.append((highlight, quality))
+        clips = self._judged(medium, clips)
+        ranked = sorted(clips, key=lambda clip: (-clip[0].score, clip[0].event))
+        numbers = itertools.count(len(self.proposals))
+        return [Proposal(next(numbers), highlight, quality) for highlight, quality in ranked]
+
+    def _window(self, medium: Medium, anchor: Anchor) -> ClipWindow:
+        config = self._config
+        if config.clip_duration_s is not None:
+            return fixed_window(anchor.event, anchor.peak_s, config.clip_duration_s, self._bounds, self._boundaries)
+        if config.mode == "v1":
+            length_s = min(max(anchor.event.duration_s, config.min_clip_s), config.max_clip_s)
+            return fixed_window(anchor.event, anchor.peak_s, length_s, self._bounds, self._boundaries)
+        return chosen_window(
+            anchor.event,
+            anchor.peak_s,
+            excitement=self._excitement[medium],
+            boundaries=self._boundaries,
+            bounds=self._bounds,
             min_s=config.min_clip_s,
             max_s=config.max_clip_s,
+            config=config.v2,
         )
-    return Highlight(
-        kind=medium,
-        score=score,
-        peak_s=peak_s,
-        event=event,
-        clip=clip,
-        reasons=reasons_for(candidate, evidence, score),
-        heuristic_score=score,
-    )
+
+    def _judged(self, medium: Medium, clips: list[tuple[Highlight, Quality]]) -> list[tuple[Highlight, Quality]]:
+        if self._scorer is None or not clips:
+            return clips
+        learned = self._scorer.predict(medium, [clip_row(self._timeline, clip.event) for clip, _ in clips])
+        if learned is None:
+            return clips
+        return [
+            (_blended(clip, float(value), self._config), quality)
+            for (clip, quality), value in zip(clips, learned, strict=True)
+        ]
+
+    def _note(self, filtered: filters.Filtered) -> list[Proposal]:
+        kept, decisions = filtered
+        self.decisions += decisions
+        return kept
+
+
+def _weights(config: DetectionConfig, medium: Medium) -> Mapping[str, float]:
+    return config.audio_weights if medium == "audio" else config.video_weights
+
+
+def _setting(medium: Medium) -> str:
+    return f"MIN_{medium.upper()}_SCORE"
+
+
+def _nothing_found(medium: Medium, proposals: Sequence[Proposal], least: float) -> str:
+    setting = _setting(medium)
+    if not proposals:
+        return f"No {medium} highlight: no moment stands out of its surroundings, whatever {setting} is."
+    best = proposals[0].highlight.score
+    if best >= least:
+        return f"No {medium} highlight: the best moment scores {best:.3f}, but little happens in its clip."
+    return f"No {medium} highlight: the best moment scores {best:.3f}; {setting}={least:g} must be lower to let it in."
 
 
 def _blended(highlight: Highlight, learned: float, config: DetectionConfig) -> Highlight:
     if not math.isfinite(learned):
         return highlight
-    learned = min(max(learned, 0.0), 1.0)
+    learned = float(np.clip(learned, 0.0, 1.0))
     total = config.heuristic_weight + config.ml_weight
     own, other = config.heuristic_weight / total, config.ml_weight / total * learned
     score = min(own * highlight.score + other, 1.0)

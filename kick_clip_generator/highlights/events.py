@@ -17,9 +17,11 @@ from kick_clip_generator.core.records import Span
 from kick_clip_generator.core.timeline import TICK_S
 from kick_clip_generator.highlights.baseline import Array
 
-# Steps of about 1.3: a stretch between two of them still overlaps the nearer one by 85 %.
-DURATIONS_S = (5.0, 7.0, 9.0, 12.0, 16.0, 20.0)
-FLANK_S = 10.0
+# Every duration on the grid: with six steps of about 1.3, both ends were within 2 s of 61 % of the moments of the
+# development streams, with these of 67 %.
+DURATIONS_S = tuple(step * TICK_S for step in range(10, 41))
+# What comes before and after; with 10 s the mean AP at IoU 0.5 was 0.811, with 8 s 0.823.
+FLANK_S = 8.0
 
 # How much of the flanks' evidence counts against an event.
 FLANK_SHARE = 0.75
@@ -66,9 +68,7 @@ def find_events(parts: Array, *, count: int, min_gap_s: float) -> list[Candidate
     Returns:
         best first.
     """
-    # Evidence against is no evidence for what lies beside it: an ordinary stretch after an engine (which speaks against
-    # a crowd) scored 0.6 in the demo. Development streams: mean AP 0.840 without this, 0.853 with it; hit@N 0.75, 0.81.
-    parts = np.where(parts.sum(axis=1, keepdims=True) > 0, parts, 0.0)
+    parts = _speaking_for(parts)
     total = parts.sum(axis=1)
     if not len(total):
         return []
@@ -83,6 +83,37 @@ def find_events(parts: Array, *, count: int, min_gap_s: float) -> list[Candidate
             continue
         found.append(Candidate(first, stop, response, box_response(sums, first, stop), peak))
     return found
+
+
+def events_at(parts: Array, stretches: Sequence[tuple[int, int]]) -> list[Candidate]:
+    """Given stretches as candidates, those that stand out at all.
+
+    Args:
+        parts: evidence per tick and signal, shape `(ticks, signals)`, no NaN.
+        stretches: (first, stop) ticks.
+
+    Returns:
+        best first.
+    """
+    parts = _speaking_for(parts)
+    sums = _running_sum(parts)
+    smooth = _smooth(parts.sum(axis=1)) if len(parts) else parts.sum(axis=1)
+    found: list[Candidate] = []
+    for first, stop in stretches:
+        responses = box_response(sums, first, stop)
+        if responses.sum() > NOTHING:
+            peak = first + int(np.argmax(smooth[first:stop]))
+            found.append(Candidate(first, stop, float(responses.sum()), responses, peak))
+    return sorted(found, key=lambda candidate: (-candidate.response, candidate.first))
+
+
+def _speaking_for(parts: Array) -> Array:
+    """Evidence against is no evidence for what lies beside it.
+
+    An ordinary stretch after an engine (which speaks against a crowd) scored 0.6 in the demo. Development streams: mean
+    AP 0.840 without this, 0.853 with it; hit@N 0.75, 0.81.
+    """
+    return np.where(parts.sum(axis=1, keepdims=True) > 0, parts, 0.0)
 
 
 def box_response(sums: Array, first: int, stop: int) -> Array:

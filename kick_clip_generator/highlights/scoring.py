@@ -9,7 +9,8 @@ import numpy as np
 
 from kick_clip_generator.core.timeline import FloatArray, Timeline
 from kick_clip_generator.highlights.baseline import Array, robust_z
-from kick_clip_generator.highlights.signals import SIGNALS, Medium, checked_weights
+from kick_clip_generator.highlights.signals import SIGNALS, VARIATION, Medium, checked_weights
+from kick_clip_generator.highlights.variation import timbre_variation
 
 LEVEL_SIGNALS = ("rms_db", "rms")
 
@@ -58,7 +59,7 @@ def measure_evidence(timeline: Timeline, weights: Mapping[str, float], medium: M
         InputError: when a weight is not one of the medium.
     """
     wanted = {name: weight for name, weight in checked_weights(weights, medium).items() if weight != 0}
-    z = {name: robust_z(timeline.column(name), SIGNALS[name].floor) for name in wanted}
+    z = {name: robust_z(_signal(timeline, name), SIGNALS[name].floor) for name in wanted}
     if medium == "audio":
         heard = _heard(timeline)
         z = {name: signal if name in LEVEL_SIGNALS else signal * heard for name, signal in z.items()}
@@ -68,6 +69,10 @@ def measure_evidence(timeline: Timeline, weights: Mapping[str, float], medium: M
     present = np.array([wanted[name] for name in names])
     shared = sum(abs(weight) for weight in wanted.values()) / np.abs(present).sum()
     return Evidence(names, np.stack([z[name] for name in names], axis=1), present * shared)
+
+
+def _signal(timeline: Timeline, name: str) -> FloatArray:
+    return timbre_variation(timeline) if name == VARIATION else timeline.column(name)
 
 
 def _heard(timeline: Timeline) -> Array:

@@ -19,6 +19,9 @@ Medium = Literal["audio", "video"]
 
 SUFFIX = "_mean"
 
+# Not a feature of its own but computed from the MFCCs, see `variation`.
+VARIATION = "timbre_variation"
+
 
 @dataclass(frozen=True, slots=True)
 class Signal:
@@ -65,6 +68,7 @@ def _signals() -> dict[str, Signal]:
         "voiced_db": Signal("audio", "loudness of the voice", 1.0),
         "pitch_std": Signal("audio", "lively voice", 0.2),
         "pitch_jitter": Signal("audio", "lively voice", 0.005),
+        VARIATION: Signal("audio", "lively timbre", 1.0),
         "motion": Signal("video", "motion", 0.5),
         "motion_variance": Signal("video", "motion", 10.0),
         "edge_density": Signal("video", "detail of the picture", 0.005),
@@ -103,6 +107,9 @@ AUDIO_WEIGHTS: Mapping[str, float] = MappingProxyType(
         "mfcc_3_mean": -0.8,
         "mfcc_4_mean": -1.0,
         "mfcc_5_mean": -0.6,
+        # What tells people from machines and weather: development streams, means over weights that were shaken by
+        # ±30 %, AP 0.834 without, 0.884 at 0.6, 0.895 at 1.0, 0.897 at 1.4.
+        VARIATION + SUFFIX: 1.0,
     }
 )
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from kick_clip_generator.core.records import Highlight
 from kick_clip_generator.highlights.config import V2Config
 from kick_clip_generator.highlights.near_duplicates import Appearance
@@ -81,14 +83,16 @@ def not_shown_twice(proposals: Sequence[Proposal], appearance: Appearance, confi
     """Of moments that look and sound the same, the first."""
 
     def objection(proposal: Proposal, kept: Sequence[Proposal]) -> str:
-        moment = proposal.highlight.event
-        for other in kept:
-            if moment.same_moment(other.highlight.event):
-                continue  # the other medium's view of it
-            distance = appearance.distance(proposal.highlight.peak_s, other.highlight.peak_s)
-            if distance < config.near_duplicate_distance:
-                return f"looks and sounds like clip {other.index}, distance {distance:.2f}"
-        return ""
+        moment = proposal.highlight
+        # The same moment may be there already: the other medium's view of it.
+        others = [other for other in kept if not moment.event.same_moment(other.highlight.event)]
+        if not others:
+            return ""
+        distances = appearance.distances(moment.peak_s, [other.highlight.peak_s for other in others])
+        near = np.flatnonzero(distances < config.near_duplicate_distance)
+        if not len(near):
+            return ""
+        return f"looks and sounds like clip {others[near[0]].index}, distance {distances[near[0]]:.2f}"
 
     return _sift(proposals, "near_duplicate", objection)
 

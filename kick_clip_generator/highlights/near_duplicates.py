@@ -6,9 +6,10 @@ picture and sound go on over eight seconds around the peaks, a second earlier or
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kick_clip_generator.core.timeline import TICK_S, FloatArray, Timeline
 
@@ -35,27 +36,37 @@ class Appearance:
         spread = np.sqrt(np.where(known, (columns - mean) ** 2, 0).sum(axis=0) / count)
         # What never changes tells no moment from another.
         changing = spread > 1e-6
-        self._columns: FloatArray = ((columns - mean)[:, changing] / spread[changing]).astype(np.float32)
+        columns = ((columns - mean)[:, changing] / spread[changing]).astype(np.float32)
+        # Beyond the ends nothing is known.
+        self._margin = round((HALF_S + SHIFT_S) / TICK_S)
+        self._columns: FloatArray = np.pad(columns, ((self._margin, self._margin), (0, 0)), constant_values=np.nan)
         self._start_s = timeline.start_s
 
-    def distance(self, one_s: float, other_s: float) -> float:
-        """Mean absolute difference of two moments in standard deviations of the stream; NaN when not known.
+    def distances(self, one_s: float, others_s: Sequence[float]) -> FloatArray:
+        """Mean absolute difference of a moment and others, in standard deviations of the stream.
 
         Args:
-            one_s, other_s: their peaks.
-        """
-        most = round(SHIFT_S / TICK_S)
-        distances = [self._shifted(one_s, other_s, shift) for shift in range(-most, most + 1)]
-        return min(distances, key=lambda distance: math.inf if math.isnan(distance) else distance)
+            one_s, others_s: their peaks, inside the stream.
 
-    def _shifted(self, one_s: float, other_s: float, shift: int) -> float:
+        Returns:
+            shape `(len(others_s),)`; NaN where less than half of a moment is known.
+        """
+        one = self._around(np.array([one_s]), 0)
+        others = np.array(others_s, np.float64)
+        shifts = range(-round(SHIFT_S / TICK_S), round(SHIFT_S / TICK_S) + 1)
+        return np.asarray(np.fmin.reduce([_difference(one, self._around(others, shift)) for shift in shifts]))
+
+    def _around(self, peaks_s: NDArray[np.float64], shift: int) -> FloatArray:
+        """Shape `(peaks, ticks, descriptors)`."""
         half = round(HALF_S / TICK_S)
-        one, other = (int((peak_s - self._start_s) / TICK_S) for peak_s in (one_s, other_s))
-        other += shift
-        before = min(half, one, other)
-        after = min(half, len(self._columns) - one, len(self._columns) - other)
-        if before + after < half:
-            return math.nan
-        difference = np.abs(self._columns[one - before : one + after] - self._columns[other - before : other + after])
-        known = np.isfinite(difference)
-        return float(difference[known].mean()) if known.any() else math.nan
+        ticks = ((peaks_s - self._start_s) / TICK_S).astype(np.intp) + self._margin + shift
+        return np.asarray(self._columns[ticks[:, None] + np.arange(-half, half)])
+
+
+def _difference(one: FloatArray, others: FloatArray) -> FloatArray:
+    difference = np.abs(one - others)
+    known = np.isfinite(difference)
+    number = known.sum(axis=(1, 2))
+    total = np.where(known, difference, 0.0).sum(axis=(1, 2))
+    enough = number >= max(1, difference.shape[1] * difference.shape[2] / 2)
+    return np.asarray(np.where(enough, total / np.maximum(number, 1), np.nan), np.float32)

@@ -27,8 +27,14 @@ PREFETCH_SEGMENTS = 3
 # The analysis reads the cheapest quality of at least this height, in pixels. 100 to 4320.
 ANALYSIS_HEIGHT = 160
 
-# full decodes every frame; keyframes looks briefly behind each keyframe, then decodes what is promising; auto chooses by the picture's size. One of auto, full, keyframes.
+# full decodes every frame; auto those that others refer to, and from 720p60 and 1080p up only a keyframe and a tenth of a second behind it, where they are at most 3 s apart; keyframes does so for all sizes. One of auto, full, keyframes.
 ANALYSIS_EFFORT = "auto"
+
+# Decodes pictures from 720p up: auto tries what this machine has once and takes what beats software; none is software. One of auto, cuda, qsv, vaapi, videotoolbox, none.
+HWACCEL = "auto"
+
+# Also measure the expensive signals (speech, formants, faces, motion vectors): core does not, candidates does around the best moments, all everywhere. One of core, candidates, all.
+SIGNALS = "core"
 
 # Clips are cut from this quality: best, or a height such as 720p (the next lower one counts).
 QUALITY = "best"
@@ -75,6 +81,9 @@ ALLOWED_PRIVATE_HOSTS = []
 
 # Highlights
 # ----------
+
+# What a highlight is: v2 a moment that stands out, with ends chosen around it; v1 a scene. One of v2, v1.
+HIGHLIGHT_MODE = "v2"
 
 # Fixed length of clips in seconds; empty or auto: ends are chosen. 1 to 600.
 CLIP_DURATION = None

@@ -35,7 +35,6 @@ from kick_clip_generator.features.audio import (
 )
 from kick_clip_generator.features.bursts import Bursts
 from kick_clip_generator.features.extended_audio import ExtendedAudio
-from kick_clip_generator.features.extended_video import ExtendedPicture
 from kick_clip_generator.features.extract import FeatureExtractor
 from kick_clip_generator.features.loudness import Loudness
 from kick_clip_generator.features.overlay import OverlayChange
@@ -96,7 +95,7 @@ def main(argv: list[str]) -> int:
     figures["all"] = figures["sound"] + figures["picture"]
     if options.extended:
         some = blocks[: max(1, round(EXTENDED_MINUTES * 60 / (BLOCK_TICKS * TICK_S)))]
-        figures |= _prices(extended_families(options.frame_rate), some) | looks
+        figures |= _prices(extended_families(), some) | looks
 
     extractor = FeatureExtractor(options.frame_rate)
     before = resident_mib()
@@ -166,17 +165,16 @@ def core_families(frame_rate_hz: float) -> dict[str, Family]:
     }
 
 
-def extended_families(frame_rate_hz: float) -> dict[str, Family]:
-    """The extended signals of samples and small frames; NaN is free, so what is not installed costs nothing."""
-    sound, picture = ExtendedAudio(), ExtendedPicture(frame_rate_hz)
+def extended_families() -> dict[str, Family]:
+    """The extended signals of sound; NaN is free, so what is not installed costs nothing."""
     return {
         f"extended: {name}": lambda pcm, frames, part=part: part(pcm.astype(np.float32) / 32768)
-        for name, part in sound.parts().items()
-    } | {"extended: picture novelty": lambda pcm, frames: picture.rows(pcm, frames, ticks=BLOCK_TICKS)}
+        for name, part in ExtendedAudio().parts().items()
+    }
 
 
 def _look_prices(media: Path) -> dict[str, float]:
-    """CPU-seconds per hour of the motion vectors of media, with their decode, and of the faces on top."""
+    """CPU-seconds per hour of motion vectors and novelty of media, with their decode, and of the faces on top."""
     duration_s = min(probe(media).duration_s, EXTENDED_MINUTES * 60)
     cost = {True: [], False: []}
     for _ in range(ROUNDS):

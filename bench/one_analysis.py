@@ -6,7 +6,6 @@ by, highlights found.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
@@ -24,8 +23,6 @@ from kick_clip_generator.generator import KickClipGenerator
 def analyze_once(url: str) -> None:
     """Analyse `url` with the settings of the environment."""
     use_one_arena()  # as the command line does
-    # Otherwise loaded when the library is opened (12 MiB); it is part of what the imports take.
-    importlib.import_module("alembic.command")
     figures: dict[str, Any] = {"imported_cpu_s": cpu_s(), "imported_mib": resident_mib()}
     memory: list[tuple[float, float, float]] = []
     decoders_mib: list[float] = []

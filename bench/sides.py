@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import compileall
+import functools
 import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +32,24 @@ def bare_decode(ffmpeg: str, media: Path, duration_s: float | None = None) -> fl
     return cpu_of([ffmpeg, "-v", "error", "-nostdin", "-threads", "1", *length, "-i", str(media), *picture, *sound])
 
 
-def analysis(source: str, folder: Path) -> dict[str, Any]:
-    """Figures of `bench.one_analysis` with a library of its own, `all_s` (CPU) and `wall_s` of the whole process."""
-    environment = {"ALLOWED_PRIVATE_HOSTS": "127.0.0.1"}
+def analysis(source: str, folder: Path, settings: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Figures of `bench.one_analysis` with a library of its own, `all_s` (CPU) and `wall_s` of the whole process.
+
+    Args:
+        source: a path or a URL.
+        folder: for its files.
+        settings: as variables of the environment.
+    """
+    environment = {"ALLOWED_PRIVATE_HOSTS": "127.0.0.1", **(settings or {})}
     return in_child("bench.one_analysis", [source], folder, environment)
 
 
 def in_child(module: str, arguments: Sequence[str], folder: Path, environment: dict[str, str]) -> dict[str, Any]:
-    """Run a module that prints one line of JSON, in an empty folder below `folder`; its figures, `all_s`, `wall_s`."""
+    """Run a module that prints one line of JSON, in an empty folder below `folder`; its figures, `all_s`, `wall_s`.
+
+    Modules are compiled before, as those of any installed program are.
+    """
+    _compile()
     with tempfile.TemporaryDirectory(dir=folder) as home:
         result = Path(home) / "figures.json"
         began_s = time.monotonic()
@@ -45,8 +57,14 @@ def in_child(module: str, arguments: Sequence[str], folder: Path, environment: d
             all_s = cpu_of(
                 [sys.executable, "-m", module, *arguments],
                 cwd=home,
-                env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+                env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""} | environment,
                 stdout=target,
             )
         wall_s = time.monotonic() - began_s
         return {"all_s": all_s, "wall_s": wall_s, **json.loads(result.read_text())}
+
+
+@functools.cache
+def _compile() -> None:
+    for package in ("kick_clip_generator", "bench"):
+        compileall.compile_dir(ROOT / package, quiet=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import memory, peers
+from bench import cut, memory, peers
 from bench.machine import Figure, cpu_of, living_children, print_figures
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 
@@ -63,6 +63,18 @@ def test_ratios_are_taken_within_a_round_and_absent_peers_are_left_out():
     assert found["160p: analysis / bare decode"].value == pytest.approx(1.5)
     assert found["1080p60 only: analysis / bare decode"].value == pytest.approx(1 / 20)
     assert not [name for name in found if "PySceneDetect" in name or "librosa" in name]
+
+
+def test_a_cut_is_compared_with_plain_ffmpeg_and_its_check_is_told_apart(tmp_path: Path):
+    ffmpeg, source = str(ffmpeg_path(None)), tmp_path / "source.mp4"
+    made = ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30", "-f", "lavfi", "-i", "sine", "-t", "6", "-g", "60"]
+    subprocess.run([ffmpeg, "-v", "error", "-nostdin", *made, "-c:v", "libx264", str(source)], check=True)
+    runs = cut.measured(ffmpeg, source, tmp_path, 3.0, repeats=2, start_s=1.3)
+    assert len(runs) == 6 and {len(values) for values in runs.values()} == {2}
+    assert min(runs["exact"] + runs["plain exact"]) > 0
+    found = {figure.name: figure.value for figure in cut.summary({**runs, "exact": [4, 9], "plain exact": [2, 3]})}
+    assert found["exact: cut / plain ffmpeg"] == 2.5
+    assert found["exact: our check of the clip"] == pytest.approx(sum(runs["check exact"]) / 2)
 
 
 def test_memory_is_told_every_ten_minutes_above_the_imports():

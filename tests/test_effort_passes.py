@@ -1,7 +1,8 @@
-"""A run with two passes: what is looked at twice, what is kept of it, and that it finds what one whole pass finds."""
+"""A run of glimpses finds what the whole stream tells, falls back where keyframes are rare, and can be stopped."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from kick_clip_generator.core.settings import Settings, load_settings
 from kick_clip_generator.highlights.detect import DetectionConfig
 from kick_clip_generator.jobs.inline import analyze_inline
 from kick_clip_generator.library.library import Library
+from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.analyze import Analysis, analyzed_span
 from kick_clip_generator.sources.resolve import resolve
 from tests.streams import make_stream
@@ -26,8 +28,11 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_stream(tmp_path_factory.mktemp("stream") / "a.mp4", duration_s=300, events=EVENTS)
 
 
-def run(stream: Path, folder: Path, effort: str, progress=silent, cancel: CancelToken | None = None) -> Analysis:
-    settings: Settings = load_settings({"temp_dir": folder / "temp", "analysis_effort": effort})
+def run(
+    stream: Path, folder: Path, effort: str, progress=silent, cancel: CancelToken | None = None, **changes: object
+) -> Analysis:
+    changes = {"temp_dir": folder / "temp", "feature_dir": folder / "features", "analysis_effort": effort, **changes}
+    settings: Settings = load_settings(changes)
     source: Source = resolve(str(stream), settings)
     span, _ = analyzed_span(source, None, settings)
     with Library.open(folder / "clips.db") as library:
@@ -45,32 +50,40 @@ def run(stream: Path, folder: Path, effort: str, progress=silent, cancel: Cancel
     return analysis
 
 
-def test_two_passes_find_what_one_finds(stream: Path, tmp_path: Path) -> None:
+def test_glimpses_find_what_the_whole_stream_tells(stream: Path, tmp_path: Path) -> None:
     whole = run(stream, tmp_path, "full")
-    twice = run(stream, tmp_path, "keyframes")
-    for analysis in (whole, twice):
+    glimpses = run(stream, tmp_path, "keyframes")
+    for analysis in (whole, glimpses):
         assert dict(analysis.windows) == {"done": 12, "partial": 0, "failed": 0}
         found = sorted(highlight.event for highlight in analysis.detection.merged[:2])
         for event, (start_s, end_s) in zip(found, EVENTS, strict=True):
             assert event.start_s == pytest.approx(start_s, abs=2) and event.end_s == pytest.approx(end_s, abs=2)
-    # The sound is the same, bit for bit; the picture is known everywhere, and dense only somewhere.
-    np.testing.assert_array_equal(twice.timeline.column("rms"), whole.timeline.column("rms"))
-    assert not np.isnan(twice.timeline.column("motion")).any()
-    assert 0 < np.isfinite(twice.timeline.column("scene_cut")).mean() < 0.5
+    # The sound is the same, bit for bit; the picture is known everywhere, and cuts nowhere.
+    np.testing.assert_array_equal(glimpses.timeline.column("rms"), whole.timeline.column("rms"))
+    assert not np.isnan(glimpses.timeline.column("motion")).any()
+    assert np.isnan(glimpses.timeline.column("scene_cut")).all()
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_in_either_pass(stream: Path, tmp_path: Path) -> None:
-    expected = run(stream, tmp_path / "whole", "keyframes").timeline.values
-    seen: list[tuple[int, int]] = []
-    for stop_at in (5, 3, 0):
+@pytest.mark.parametrize(("keyframes_s", "passes"), [(2, 1), (15, 2)])
+def test_a_run_that_was_stopped_goes_on_in_either_pass(tmp_path: Path, keyframes_s: int, passes: int) -> None:
+    once = make_stream(tmp_path / "once.mp4", duration_s=300, events=EVENTS)
+    stream = tmp_path / "a.mp4"
+    encoder = ["-c:v", "libx264", "-preset", "ultrafast", "-g", str(keyframes_s * 20), "-sc_threshold", "0"]
+    command = [ffmpeg_path(None), "-v", "error", "-nostdin", "-i", once, *encoder, "-c:a", "copy", stream]
+    subprocess.run([str(part) for part in command], check=True)
+    expected = run(stream, tmp_path / "whole", "keyframes").timeline
+    # Rare keyframes: references everywhere, which know cuts.
+    assert np.isfinite(expected.column("scene_cut")).any() == (passes == 2)
+    seen: list[int] = []
+    for stop_at in (*(n * 12 - 7 for n in range(1, passes + 1)), 0):
         token = CancelToken()
+        here: list[int] = []
 
-        def watch(progress: Progress, token: CancelToken = token, stop_at: int = stop_at) -> None:
-            seen.append((progress.done, progress.total))
-            if progress.total != 12 and stop_at == 3 and progress.done == 1:
-                token.cancel()
-            if progress.total == 12 and progress.done == stop_at == 5:
+        def watch(progress: Progress, token: CancelToken = token, stop_at: int = stop_at, here: list = here) -> None:
+            seen.append(progress.done)
+            here.append(progress.done)
+            if here.count(12) * 12 % 24 + progress.done % 12 == stop_at and stop_at:
                 token.cancel()
 
         if stop_at:
@@ -78,7 +91,14 @@ def test_a_run_that_was_stopped_goes_on_in_either_pass(stream: Path, tmp_path: P
                 run(stream, tmp_path, "keyframes", watch, token)
         else:
             analysis = run(stream, tmp_path, "keyframes", watch)
-    assert analysis.windows["done"] == 12
-    np.testing.assert_array_equal(analysis.timeline.values, expected)
+    np.testing.assert_array_equal(analysis.timeline.values, expected.values)
     # Nothing that was finished is measured again.
-    assert sum(done == 1 and total == 12 for done, total in seen) == 1
+    assert seen.count(1) == passes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [{"chunk_duration": 17.3}, {"max_workers": 3}])
+def test_windows_and_workers_do_not_matter(stream: Path, tmp_path: Path, changes: dict[str, object]) -> None:
+    once = run(stream, tmp_path / "once", "keyframes", max_workers=1).timeline
+    again = run(stream, tmp_path / "again", "keyframes", **{"max_workers": 1, **changes}).timeline
+    np.testing.assert_array_equal(again.values, once.values)

@@ -11,16 +11,15 @@ import pytest
 
 from kick_clip_generator.core.errors import MediaError
 from kick_clip_generator.features.extended import ExtendedExtractor
-from kick_clip_generator.features.extended_video import ExtendedPicture, Media
+from kick_clip_generator.features.extended_video import Media
 from kick_clip_generator.features.hashes import difference_hashes, novelty
 from kick_clip_generator.features.registry import EXTENDED_NAMES, EXTENDED_VIDEO_NAMES
 from kick_clip_generator.media import faces
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.media.look import look
-from tests.test_features_video import picture, texture
+from tests.test_features_video import texture
 
 NO_PCM = np.zeros(0, np.int16)
-NO_FRAMES = np.zeros((0, 135, 160), np.uint8)
 WIDTH_PX = 320
 FPS = 25
 
@@ -119,15 +118,16 @@ def head(target: Path, width_px: int) -> Path:
 def test_a_face_in_the_corner_is_one_face_of_its_size(tmp_path):
     for width_px in (200, 360, 700):
         seen = look(head(tmp_path / f"{width_px}.mp4", width_px), ticks=4)
-        assert seen.face_count.tolist() == [1] * 4
+        np.testing.assert_array_equal(seen.face_count, [1, np.nan, np.nan, np.nan])
         # The face is a bit more than half of the camera's picture, across.
-        assert np.median(seen.face_area) == pytest.approx(0.33 * width_px**2 / (1280 * 720), rel=0.35)
+        assert seen.face_area[0] == pytest.approx(0.33 * width_px**2 / (1280 * 720), rel=0.35)
 
 
 @needs_cascade
 def test_there_is_no_face_in_a_pattern(tmp_path):
     seen = look(made(tmp_path / "pan.mp4", pan(1), duration_s=1), ticks=2)
-    assert seen.face_count.tolist() == [0, 0] and seen.face_area.tolist() == [0, 0]
+    for values in (seen.face_count, seen.face_area):
+        np.testing.assert_array_equal(values, [0, np.nan])
 
 
 def test_hashes_ignore_light_and_grain_and_tell_scenes_apart():
@@ -144,23 +144,29 @@ def test_hashes_ignore_light_and_grain_and_tell_scenes_apart():
 def test_novelty_is_high_for_what_is_new_and_low_for_what_comes_back():
     scenes = [1] * 12 + [2] * 3 + [1] * 3 + [3] * 12
     hashes = difference_hashes(np.stack([texture(seed) for seed in scenes]).astype(np.uint8))
-    values = novelty(hashes, back=10)
+    known = np.ones(30, bool)
+    values = novelty(hashes, known, back=10)
     assert np.isnan(values[:10]).all()
     assert np.flatnonzero(values[10:] > 0).tolist() == [2, 8]
-    assert novelty(hashes[:10], back=10).shape == (10,) and np.isnan(novelty(hashes[:10], back=10)).all()
+    assert np.isnan(novelty(hashes[:10], known[:10], back=10)).tolist() == [True] * 10
+    known[[12, 25]] = False
+    gaps = novelty(hashes, known, back=10)
+    assert np.isnan(gaps[10:]).nonzero()[0].tolist() == [2, 15] and gaps[13] > 0
 
 
 def test_the_extractor_puts_all_in_its_columns(tmp_path):
-    frames = np.stack([picture(texture(i // 12)) for i in range(24)])
-    extractor = ExtendedExtractor()
-    media = Media(made(tmp_path / "pan.mp4", pan(2), duration_s=2))
-    rows = extractor.rows(NO_PCM, frames, 14, media=media)
+    media = Media(made(tmp_path / "pan.mp4", pan(2), duration_s=6))
+    rows, known = ExtendedExtractor().rows(NO_PCM, 14, media=media)
     values = {name: rows[:, EXTENDED_NAMES.index(name)] for name in EXTENDED_VIDEO_NAMES}
     assert np.isnan(values["picture_novelty"]).tolist() == [True] * 10 + [False] * 2 + [True] * 2
-    assert np.isfinite(values["vector_speed"]).tolist() == [True] * 4 + [False] * 10
-    without = extractor.rows(NO_PCM, frames, 14)
-    for name in ("vector_speed", "vector_coherence", "face_count", "face_area"):
-        assert np.isnan(without[:, EXTENDED_NAMES.index(name)]).all(), name
+    assert np.isfinite(values["vector_speed"]).tolist() == [True] * 12 + [False] * 2
+    assert known.tolist() == [[False, True]] * 12 + [[False, False]] * 2
+    later, _ = ExtendedExtractor().rows(NO_PCM, 14, media=media, first_tick=3, skip=10)
+    assert np.isnan(later[:10]).all()
+    for name in ("picture_novelty", "vector_speed", "vector_coherence"):
+        np.testing.assert_array_equal(later[10:, EXTENDED_NAMES.index(name)], values[name][10:])
+    without, known = ExtendedExtractor().rows(NO_PCM, 14)
+    assert np.isnan(without).all() and not known.any()
 
 
 def test_without_the_cascade_faces_are_unknown_with_a_sentence(tmp_path, monkeypatch):
@@ -170,14 +176,3 @@ def test_without_the_cascade_faces_are_unknown_with_a_sentence(tmp_path, monkeyp
         assert "install" in extractor.unavailable()[name]
     seen = look(made(tmp_path / "pan.mp4", pan(2), duration_s=1), ticks=2)
     assert np.isnan(seen.face_count).all() and np.isfinite(seen.vector_speed).all()
-
-
-@pytest.mark.parametrize("shape", [(3, 135, 160), (4, 135, 160), (2, 90, 160)])
-def test_only_whole_ticks_that_fit_are_taken(shape):
-    with pytest.raises(ValueError, match="at most 1 ticks"):
-        ExtendedPicture(4).rows(NO_PCM, np.zeros(shape, np.uint8), 1)
-
-
-def test_a_tick_holds_whole_frames():
-    with pytest.raises(ValueError, match="whole number"):
-        ExtendedExtractor(3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from library_facts import a_source
@@ -40,6 +43,23 @@ def test_a_new_database_has_the_tables_of_the_models(tmp_path: Path) -> None:
     engine.dispose()
 
 
+def test_a_new_database_is_what_all_revisions_make(tmp_path: Path) -> None:
+    made, grown = tmp_path / "made.db", tmp_path / "grown.db"
+    Library.open(made).close()
+    config = Config()
+    config.set_main_option("script_location", str(migrate._MIGRATIONS).replace("%", "%%"))
+    engine = make_engine(grown)
+    with engine.execution_options(write=True).connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+    engine.dispose()
+    assert _form(made) == _form(grown)
+    for path in (made, grown):
+        with closing(sqlite3.connect(path)) as other:
+            assert other.execute("SELECT version_num FROM alembic_version").fetchall() == [(migrate.HEAD,)]
+
+
 @pytest.mark.parametrize("sort", get_args(ClipSort))
 def test_a_page_is_read_from_an_index_without_sorting(tmp_path: Path, sort: ClipSort) -> None:
     statements: list[tuple[str, tuple[object, ...]]] = []
@@ -58,12 +78,14 @@ def test_the_head_constant_is_the_newest_revision() -> None:
     assert ScriptDirectory(str(migrate._MIGRATIONS)).get_heads() == [migrate.HEAD]
 
 
-def test_an_up_to_date_database_opens_without_alembic(tmp_path: Path) -> None:
+def test_a_new_or_up_to_date_database_opens_without_alembic(tmp_path: Path) -> None:
     path = tmp_path / "clips.db"
     with Library.open(path) as library:
         source_id = library.record_source(a_source())
+    new = tmp_path / "new.db"
     code = (
         "import sys; from pathlib import Path; from kick_clip_generator.library.library import Library;"
+        f"Library.open(Path({str(new)!r})).close();"
         f"print(Library.open(Path({str(path)!r})).source({source_id}).title, 'alembic' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_environment(), check=True)
@@ -255,6 +277,13 @@ def _locked(path: Path) -> Iterator[None]:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
+
+
+def _form(path: Path) -> dict[str, list[str]]:
+    """What makes up each table and index, in any order."""
+    with closing(sqlite3.connect(path)) as other:
+        rows = other.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return {name: sorted(re.split("[ (),\\s]+", sql)) for name, sql in rows}
 
 
 def _execute(path: Path, statement: str) -> None:

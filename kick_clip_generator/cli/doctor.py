@@ -115,6 +115,7 @@ def examine(settings: Settings, *, platform_url: str | None = PLATFORM_URL) -> I
         ("network", lambda: check_network(platform_url) if platform_url is not None else iter(())),
         ("port", lambda: check_port(settings)),
         ("GPU", check_gpu),
+        ("hardware decoding", lambda: check_hardware(settings)),
         ("platforms", check_platforms),
         ("extras", check_extras),
     )
@@ -257,6 +258,24 @@ def check_gpu() -> Iterator[Check]:
     program = shutil.which("nvidia-smi")
     names = _output_of(program, "--query-gpu=name,memory.total", "--format=csv,noheader") if program else ""
     yield Check("GPU", "ok", "; ".join(names.splitlines()) or "none found; none is needed")
+
+
+def check_hardware(settings: Settings) -> Iterator[Check]:
+    """Which accelerators decode the right pictures here, and whether they beat software; keeps nothing."""
+    from kick_clip_generator.media.ffmpeg import ffmpeg_path
+    from kick_clip_generator.media.hardware import choose, trials
+
+    ffmpeg = str(ffmpeg_path(settings.ffmpeg_path))
+    what = "hardware decoding"
+    found = trials(ffmpeg, None) if settings.hwaccel != "none" else []
+    for trial in found:
+        cost = f"{trial.cpu_share:.2f} x the CPU and {trial.wall_share:.2f} x the time of software"
+        yield Check(what, "ok", f"{trial.name}: {trial.problem or cost}")
+    name, note = choose(settings.hwaccel, found)
+    if note:
+        yield Check(what, "warn", note, "set HWACCEL to auto, or mend the driver")
+    else:
+        yield Check(what, "ok", f"{name or 'none'} is used for pictures from 720p up")
 
 
 def check_platforms() -> Iterator[Check]:

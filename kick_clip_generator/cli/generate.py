@@ -32,6 +32,11 @@ def add_detection_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags that `analyze` shares."""
     found = parser.add_argument_group("highlights")
     found.add_argument(
+        "--mode",
+        choices=("v2", "v1"),
+        help="v2: moments that stand out, with ends chosen around them; v1: scenes (default: v2)",
+    )
+    found.add_argument(
         "--clip-duration",
         type=seconds_or_auto,
         default=argparse.SUPPRESS,
@@ -48,6 +53,11 @@ def add_detection_arguments(parser: argparse.ArgumentParser) -> None:
     found.add_argument("--max-video-clips", type=number(1, 25, whole=True), metavar="N", help="1-25 (default: 10)")
     found.add_argument(
         "--type", choices=("audio", "video", "both"), default="both", help="which highlights (default: both)"
+    )
+    found.add_argument(
+        "--signals",
+        choices=("core", "candidates", "all"),
+        help="where to measure the expensive signals, too (default: core, nowhere)",
     )
     found.add_argument("--start-minute", type=number(0, LONGEST_STREAM_MIN), metavar="M", help="begin here")
     found.add_argument("--end-minute", type=number(0, LONGEST_STREAM_MIN), metavar="M", help="stop here")

@@ -30,7 +30,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def with_source_arguments(args: argparse.Namespace, settings: Settings) -> Settings:
-    """The settings with what `add_source_arguments` asked for.
+    """The settings with what `add_source_arguments`, and `--signals`, asked for.
 
     Raises:
         InputError: when a value is out of range.
@@ -40,6 +40,8 @@ def with_source_arguments(args: argparse.Namespace, settings: Settings) -> Setti
         "cookies_from_browser": args.cookies_from_browser,
         "quality": args.quality,
         "live_from": args.live_from,
+        # Only commands that analyse have it.
+        "signals": getattr(args, "signals", None),
     }
     changes = {name: value for name, value in given.items() if value is not None}
     if "cookies_file" in changes or "cookies_from_browser" in changes:

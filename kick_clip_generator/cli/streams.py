@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,15 @@ from kick_clip_generator.clips.manifest import write_json
 from kick_clip_generator.core.errors import Cancelled, ClipGeneratorError, InputError, LibraryError
 from kick_clip_generator.core.records import CutMode
 from kick_clip_generator.core.settings import Settings
-from kick_clip_generator.library.files import check_writable
+from kick_clip_generator.library.files import check_writable, safe_name
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.service.demo import demo_source
 from kick_clip_generator.service.generate import GenerateRequest, GenerateResult, generate_highlights
 from kick_clip_generator.service.library import open_library
 
 TERMINAL = Path("-")
+
+Keep = Callable[[GenerateResult, str, Library, Settings], None]
 
 
 def generate(
@@ -32,10 +34,15 @@ def generate(
     make_clips: bool,
     cut: CutMode | None = None,
     output: Path | None = None,
+    keep: Keep | None = None,
 ) -> int:
     """Run the use case for each stream that the flags name.
 
     One of several that fails does not hold up the others; the exit code is then that of the failure.
+
+    Args:
+        keep: called with each result, what it is called where several lie side by side ("" when it is the only one),
+            the library and the settings of the run.
     """
     settings = with_source_arguments(args, settings)
     urls = urls_of(args)
@@ -55,6 +62,10 @@ def generate(
                 print(f"Stream {place} of {len(urls)}", file=sys.stderr)
             try:
                 result = _one(url, args, settings, library, make_clips=make_clips, cut=cut, output=output)
+                if keep is not None:
+                    # Two streams may have the same title; a run of the same list finds its own folders again.
+                    name = f"{place}_{safe_name(result.source.title)}" if len(urls) > 1 else ""
+                    keep(result, name, library, settings)
             except (Cancelled, LibraryError):
                 raise
             except ClipGeneratorError as error:
@@ -92,6 +103,7 @@ def _one(
         kinds=args.type,
         max_audio_clips=args.max_audio_clips,
         max_video_clips=args.max_video_clips,
+        mode=args.mode,
         min_gap_s=args.min_gap,
         clip_duration_s=getattr(args, "clip_duration", settings.clip_duration),
         start_minute=args.start_minute,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -49,17 +49,31 @@ def manifest_name(now: datetime) -> str:
     return f"highlights_{now:%Y%m%d_%H%M%S}.json"
 
 
-def write_json(path: Path, document: Mapping[str, Any]) -> Path:
+def write_json(path: Path, document: Mapping[str, Any] | Sequence[Any]) -> Path:
     """Write a JSON file whole or not at all.
 
     Raises:
         LibraryError: when the folder cannot be written.
     """
-    data = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False).encode()
+    return write_text(path, [json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)])
+
+
+def write_text(path: Path, pieces: Iterable[str]) -> Path:
+    """Write a text file in UTF-8 whole or not at all.
+
+    Args:
+        pieces: of the text, one after the other, so that a large one is never in memory as a whole.
+
+    Raises:
+        LibraryError: when the folder cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part_file(path) as part:
-            part.write_bytes(data)
+            with part.open("wb") as file:
+                for piece in pieces:
+                    # Undecodable file names have no UTF-8.
+                    file.write(piece.encode("utf-8", "replace"))
             publish(part, path, replace=True)
     except OSError as error:
         raise LibraryError(

@@ -60,8 +60,18 @@ class Settings(BaseSettings):
     )
     analysis_effort: Literal["auto", "full", "keyframes"] = Field(
         "auto",
-        description="full decodes every frame; keyframes looks briefly behind each keyframe, then decodes what is "
-        "promising; auto chooses by the picture's size.",
+        description="full decodes every frame; auto those that others refer to, and from 720p60 and 1080p up only a "
+        "keyframe and a tenth of a second behind it, where they are at most 3 s apart; keyframes does so for all sizes.",
+    )
+    hwaccel: Literal["auto", "cuda", "qsv", "vaapi", "videotoolbox", "none"] = Field(
+        "auto",
+        description="Decodes pictures from 720p up: auto tries what this machine has once and takes what beats "
+        "software; none is software.",
+    )
+    signals: Literal["core", "candidates", "all"] = Field(
+        "core",
+        description="Also measure the expensive signals (speech, formants, faces, motion vectors): core does not, "
+        "candidates does around the best moments, all everywhere.",
     )
     quality: str = Field(
         "best",
@@ -107,6 +117,9 @@ class Settings(BaseSettings):
     )
 
     # Highlights
+    highlight_mode: Literal["v2", "v1"] = Field(
+        "v2", description="What a highlight is: v2 a moment that stands out, with ends chosen around it; v1 a scene."
+    )
     clip_duration: float | None = Field(
         None, ge=1, le=600, description="Fixed length of clips in seconds; empty or auto: ends are chosen."
     )

@@ -44,25 +44,29 @@ class FormantFinder:
         cosines[[0, -1]] /= 2
         self._basis = emphasis[:, None] * cosines
 
-    def find(self, power: FloatArray) -> FloatArray:
-        """The formants of frames.
+    def find(self, power: FloatArray, voiced: NDArray[np.bool_]) -> FloatArray:
+        """The formants of voiced frames.
 
         Args:
-            power: shape `(frames, 1 + n_fft // 2)`, with energy in each frame.
+            power: shape `(ticks, frames, 1 + n_fft // 2)`; every tick is one product of one shape, so that the bits do
+                not depend on how many there are.
+            voiced: which frames to look at, shape `(ticks, frames)`; those with energy.
 
         Returns:
-            Hz, ascending, shape `(frames, 3)`; NaN where a frame has fewer.
+            Hz, ascending, shape `(ticks, frames, 3)`; NaN where a frame has fewer, or is not voiced.
         """
-        correlation = power[:, : len(self._basis)].astype(np.float64) @ self._basis
-        predictor = _levinson(correlation)
-        companion = np.zeros((len(power), ORDER, ORDER))
+        found = np.full((*voiced.shape, FORMANTS), np.nan, np.float32)
+        band = np.ascontiguousarray(power[..., : len(self._basis)], np.float64)
+        predictor = _levinson(np.matmul(band, self._basis)[voiced])
+        companion = np.zeros((len(predictor), ORDER, ORDER))
         companion[:, 0] = -predictor[:, 1:]
         companion[:, np.arange(1, ORDER), np.arange(ORDER - 1)] = 1
         roots = np.linalg.eigvals(companion)
         hz = np.angle(roots) * self._rate_hz / (2 * np.pi)
         width_hz = -np.log(np.maximum(np.abs(roots), 1e-12)) * self._rate_hz / np.pi
         formant = (hz > LOWEST_FORMANT_HZ) & (hz < HIGHEST_HZ - LOWEST_FORMANT_HZ) & (width_hz < WIDEST_HZ)
-        return np.asarray(np.sort(np.where(formant, hz, np.nan), axis=1)[:, :FORMANTS], np.float32)
+        found[voiced] = np.sort(np.where(formant, hz, np.nan), axis=1)[:, :FORMANTS]
+        return found
 
 
 def _levinson(correlation: NDArray[np.float64]) -> NDArray[np.float64]:

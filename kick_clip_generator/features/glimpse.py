@@ -1,14 +1,15 @@
-"""Motion, edges, color and light of glimpses: the few pictures behind each keyframe that were decoded.
+"""Motion, edges, color and light of glimpses: a keyframe, and the last of the few pictures decoded behind it.
 
-Between glimpses frames repeat the last decoded picture. A frame that differs from the one before is a decoded one, and
-the first of a glimpse is followed by at least one more (`media.commands.glimpse_s`); so differences inside glimpses are
-known, and are those that `video` would take of the whole stream. All others are unknown. `pipeline.effort` fills them.
+Frames repeat the last decoded picture, so most are repeats. One that differs from the frame before is a keyframe, the
+frame behind it the end of that glimpse (`media.commands.video_command`), about a tenth of a second later.
+`VideoFeatures` takes differences over a quarter of a second, so its motion is on another scale, and the two are not
+mixed in one timeline. What a glimpse can not tell, and the time between two of them, is unknown; `pipeline.effort`
+fills the latter.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 
 import cv2
 import numpy as np
@@ -19,21 +20,22 @@ from kick_clip_generator.features.registry import VIDEO_NAMES
 from kick_clip_generator.features.video import (
     CANNY_HIGH,
     CANNY_LOW,
-    DIFFERENCE_S,
     FRAME_ROWS,
     HEIGHT_PX,
     LUMA_PIXELS,
     WIDTH_PX,
     _color_variance,
     _motion,
+    _saturation,
 )
 
 
 class GlimpseFeatures:
     """Signals of consecutive frames, most of which are repeats; has what `VideoFeatures` has.
 
-    Pushing a stream in blocks of any number of ticks gives the same bits, and a run that starts at another keyframe the
-    same from its second glimpse on. In a still picture glimpses can not be told from repeats: there, nothing is known.
+    Pushing a stream in blocks of any number of ticks gives the same bits, and a run that starts elsewhere the same from
+    its second glimpse on (its third where nothing moves). A keyframe that is the same picture as the one before it can
+    not be told from a repeat: there, nothing is known.
 
     Args:
         frame_rate_hz: frames per second of stream, a whole number of frames per tick.
@@ -41,18 +43,18 @@ class GlimpseFeatures:
 
     def __init__(self, frame_rate_hz: float) -> None:
         self.frames_per_tick = round(frame_rate_hz * TICK_S)
-        self._lag = max(1, round(frame_rate_hz * DIFFERENCE_S))
         # OpenCV's own threads cost more than they bring on pictures this small.
         cv2.setNumThreads(1)
         self.reset()
 
     def reset(self) -> None:
         """Forget the run: what comes next starts a new one."""
-        self._before: deque[NDArray[np.uint8]] = deque(maxlen=self._lag)
-        # How many of the last frames are decoded ones, without a repeat between.
-        self._decoded = 0
-        # A run may begin in the middle of a glimpse, or behind it; the first repeat tells that the next begins whole.
-        self._repeat_seen = False
+        self._before: NDArray[np.uint8] | None = None
+        # Whether the frame before was a keyframe.
+        self._begun = False
+        # A run may begin inside a glimpse, or with a keyframe that stands for longer than one frame: its first change
+        # is a keyframe only if another one follows at once.
+        self._certain = False
 
     def push(self, frames: NDArray[np.uint8]) -> FloatArray:
         """The next whole ticks of the run.
@@ -75,37 +77,38 @@ class GlimpseFeatures:
             for start in range(0, len(frames), self.frames_per_tick)
         ]
         # What stays must not keep the caller's block alive.
-        self._before = deque((frame.copy() for frame in self._before), maxlen=self._lag)
+        self._before = None if self._before is None else self._before.copy()
         return np.array(per_tick, np.float32).reshape(len(per_tick), len(VIDEO_NAMES))
 
     def _tick(self, frames: NDArray[np.uint8]) -> list[float]:
-        seen: dict[str, list[float]] = {}
+        told: dict[str, list[float]] = {}
         for frame in frames:
-            repeated = not self._before or np.array_equal(frame, self._before[-1])
-            # A stretch shorter than a glimpse can not have ended: what repeats in it is a picture that stands still.
-            inside = not repeated or (self._repeat_seen and 0 < self._decoded <= self._lag)
-            if inside and self._decoded >= self._lag:
-                for name, value in self._differences(frame).items():
-                    seen.setdefault(name, []).append(value)
-            if not repeated:
-                for name, value in _stills(frame).items():
-                    seen.setdefault(name, []).append(value)
-            self._decoded = self._decoded + 1 if inside else 0
-            self._repeat_seen |= repeated and bool(self._before)
-            self._before.append(frame)
-        return [float(np.mean(seen[name])) if name in seen else math.nan for name in VIDEO_NAMES]
+            for name, value in self._next(frame).items():
+                told.setdefault(name, []).append(value)
+        return [float(np.mean(told[name])) if name in told else math.nan for name in VIDEO_NAMES]
 
-    def _differences(self, frame: NDArray[np.uint8]) -> dict[str, float]:
-        luma, before = frame[:HEIGHT_PX], self._before[0][:HEIGHT_PX]
-        motion, variance = _motion(luma, before)
-        change = abs(cv2.mean(luma)[0] - cv2.mean(before)[0])
-        return {"motion": motion, "motion_variance": variance, "brightness_change": change}
+    def _next(self, frame: NDArray[np.uint8]) -> dict[str, float]:
+        """What the glimpse that this frame ends tells; nothing at all other frames."""
+        before, self._before = self._before, frame
+        if before is None:
+            return {}
+        changed = not np.array_equal(frame, before)
+        if not self._begun:
+            self._begun = changed
+            return {}
+        self._begun = False
+        certain, self._certain = self._certain or changed, True
+        if not certain:
+            return {}
+        motion, variance = _motion(frame[:HEIGHT_PX], before[:HEIGHT_PX])
+        return {"motion": motion, "motion_variance": variance, **_stills(before)}
 
 
 def _stills(frame: NDArray[np.uint8]) -> dict[str, float]:
-    luma = frame[:HEIGHT_PX]
+    luma, chroma = frame[:HEIGHT_PX], frame[HEIGHT_PX:]
     return {
         "edge_density": cv2.countNonZero(cv2.Canny(luma, CANNY_LOW, CANNY_HIGH)) / LUMA_PIXELS,
-        "color_variance": _color_variance(frame[HEIGHT_PX:]),
+        "color_variance": _color_variance(chroma),
+        "saturation": _saturation(chroma),
         "brightness": cv2.mean(luma)[0],
     }

@@ -30,14 +30,21 @@ def difference_hashes(lumas: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return bits.view(np.uint64).reshape(-1)
 
 
-def novelty(hashes: NDArray[np.uint64], *, back: int) -> FloatArray:
+def novelty(hashes: NDArray[np.uint64], known: NDArray[np.bool_], *, back: int) -> FloatArray:
     """Least share of bits in which each hash differs from those of the `back` before it.
 
+    Args:
+        hashes: shape `(n,)`.
+        known: which of them count, shape `(n,)`.
+        back: how many to compare with.
+
     Returns:
-        Shape of `hashes`; NaN for the first `back`.
+        Shape `(n,)`; NaN for the first `back`, for unknown ones, and where all before are unknown.
     """
     least = np.full(len(hashes), np.nan, np.float32)
     if len(hashes) > back:
-        distances = [np.bitwise_count(hashes[back:] ^ hashes[back - k : len(hashes) - k]) for k in range(1, back + 1)]
-        least[back:] = np.min(distances, axis=0) / BITS
+        before = [slice(back - k, len(hashes) - k) for k in range(1, back + 1)]
+        distances = [np.where(known[at], np.bitwise_count(hashes[back:] ^ hashes[at]) / BITS, np.inf) for at in before]
+        nearest = np.min(distances, axis=0)
+        least[back:] = np.where(known[back:] & np.isfinite(nearest), nearest, np.nan)
     return least

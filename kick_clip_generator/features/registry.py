@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 # Part of a job's identity: results of other versions are not continued. Change it with any definition.
-FEATURES_VERSION = "3"
+FEATURES_VERSION = "4"
 
 
 def _names(medium: Medium, tier: Tier) -> tuple[str, ...]:

@@ -228,11 +228,11 @@ AUDIO_FEATURES: tuple[Feature, ...] = (
         "",
         0,
         1,
-        "Probability that somebody speaks; unknown for 5 s after a gap, and what lay further back still has some say",
+        "Probability that somebody speaks; unknown for up to 5 s after a gap",
         "Silero VAD v6, as shipped in faster-whisper",
         context_s=5.0,
         tier="extended",
-        price_s_per_h=9.7,
+        price_s_per_h=18.0,
     ),
     _audio(
         "tracked_pitch",
@@ -243,7 +243,7 @@ AUDIO_FEATURES: tuple[Feature, ...] = (
         "DIO of pyworld, speed 4",
         context_s=0.5,
         tier="extended",
-        price_s_per_h=5.9,
+        price_s_per_h=15.0,
     ),
     *(
         _audio(

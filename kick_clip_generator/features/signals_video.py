@@ -141,7 +141,6 @@ VIDEO_FEATURES: tuple[Feature, ...] = (
         "difference hash, Krawetz 2013",
         context_s=5.0,
         tier="extended",
-        price_s_per_h=0.3,
     ),
     _video(
         "vector_speed",
@@ -152,8 +151,8 @@ VIDEO_FEATURES: tuple[Feature, ...] = (
         "and for codecs that tell none (all but H.264 and MPEG)",
         "FFmpeg export_mvs",
         tier="extended",
-        # At 854x480 and 30 fps, with the decode of the references and the coherence; 20 at 320x180.
-        price_s_per_h=130.0,
+        # At 320x180 and 30 fps, with the decode of the references, the coherence and the novelty.
+        price_s_per_h=12.0,
     ),
     _video(
         "vector_coherence",
@@ -170,11 +169,11 @@ VIDEO_FEATURES: tuple[Feature, ...] = (
         "",
         0,
         20,
-        "Faces that look at the camera; unknown without the media themselves",
+        "Faces that look at the camera, looked for once in 4 s; unknown in between",
         "OpenCV Haar cascade frontalface_alt2, Viola and Jones 2001",
         tier="extended",
-        # With the area, over the decode of the motion vectors; whatever the size of the media.
-        price_s_per_h=150.0,
+        # With the area, over the decode of the motion vectors, in every eighth tick; whatever the size of the media.
+        price_s_per_h=23.0,
     ),
     _video(
         "face_area",

@@ -138,8 +138,9 @@ class VideoFeatures:
             self._before.append(frame)
             self._before_brightness.append(brightness)
         if len(self._motion) == self._motion.maxlen:
-            for column, name in enumerate(("motion", "motion_variance", "motion_area")):
-                seen[name].append(statistics.median(difference[column] for difference in self._motion))
+            names = ("motion", "motion_variance", "motion_area")
+            for name, differences in zip(names, zip(*self._motion, strict=True), strict=True):
+                seen[name].append(statistics.median(differences))
         strength = max(seen["scene_strength"], default=math.nan)
         seen["overlay_change"].append(self._overlay.push([frame[:HEIGHT_PX] for frame in frames], strength))
         return [_over_the_tick(name, seen[name]) for name in VIDEO_NAMES]
@@ -198,7 +199,7 @@ def _color_variance(chroma: NDArray[np.uint8]) -> float:
 
 def _saturation(chroma: NDArray[np.uint8]) -> float:
     """Mean distance of the colors from gray, in levels of chroma."""
-    planes = (chroma.astype(np.float32) - 128).reshape(2, HEIGHT_PX // 2, WIDTH_PX // 2)
+    planes = cv2.subtract(chroma, 128.0, dtype=cv2.CV_32F).reshape(2, HEIGHT_PX // 2, WIDTH_PX // 2)  # type: ignore[call-overload]
     return cv2.mean(cv2.magnitude(planes[0], planes[1]))[0]
 
 

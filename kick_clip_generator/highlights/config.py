@@ -34,8 +34,8 @@ class V2Config:
             dead time counts against it.
         quality_anchor_boost: an anchor that is certain raises the quality by this share.
         boring_max_quality, boring_spare_score: a clip under this quality is dropped, unless its score is this high.
-        near_duplicate_distance: two moments whose pictures and sounds differ by less, in standard deviations of the
-            stream, are one moment shown twice; the better stays.
+        near_duplicate_distance: two moments that differ by less, in units of what changes from tick to tick, are one
+            moment shown twice; the better stays.
         overlap_iou_threshold: of two clips whose temporal IoU is above, the better stays.
         target_clip_count_soft: at most about this many candidates are looked at.
 
@@ -65,7 +65,7 @@ class V2Config:
     quality_anchor_boost: float = 0.25
     boring_max_quality: float = 0.25
     boring_spare_score: float = 0.4
-    near_duplicate_distance: float = 0.25
+    near_duplicate_distance: float = 0.75
     overlap_iou_threshold: float = 0.35
     target_clip_count_soft: int = 200
 

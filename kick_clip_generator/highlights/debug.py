@@ -37,9 +37,9 @@ def debug_document(segmentation: Segmentation, timeline: Timeline) -> dict[str, 
         timeline: what it was run on.
 
     Returns:
-        `config`, `feature_summary`, `anchors`, `boundaries`, `windows` (before any filter), `filter_report` (by stage,
-        in the order of `filters.Stage`), `final_clips` (those of `detection.merged`) and `notes`. Times are seconds of
-        the stream; a clip has one `clip_index` in all of them.
+        `config`, `feature_summary`, `anchors`, `boundaries`, `windows` (before any filter), `filter_report` (by stage),
+        `merged` (clips of a moment that another one shows), `final_clips` (those of `detection.merged`) and `notes`.
+        Times are seconds of the stream; a clip has one `clip_index` in all of them.
     """
     return {
         "version": DOCUMENT_VERSION,
@@ -57,6 +57,7 @@ def debug_document(segmentation: Segmentation, timeline: Timeline) -> dict[str, 
         "boundaries": _boundaries(segmentation, timeline),
         "windows": [_window(proposal, segmentation.boundaries, timeline) for proposal in segmentation.proposals],
         "filter_report": _filter_report(segmentation.decisions),
+        "merged": _merged(segmentation),
         "final_clips": [
             {
                 "clip_index": clip.index,
@@ -177,3 +178,14 @@ def _filter_report(decisions: Sequence[Decision]) -> dict[str, list[dict[str, An
             {"clip_index": decision.clip_index, "action": decision.action, "reason": decision.reason}
         )
     return report
+
+
+def _merged(segmentation: Segmentation) -> list[dict[str, Any]]:
+    """What passed the filters and is no clip of its own: the other medium found the same moment."""
+    compared = [decision.clip_index for decision in segmentation.decisions if decision.stage == "overlap"]
+    passed = {decision.clip_index for decision in segmentation.decisions if decision.stage == "cap" and decision.kept}
+    moments = {proposal.index: proposal.highlight.event for proposal in segmentation.proposals}
+    return [
+        {"clip_index": index, "into": next((n for n in compared if moments[n].same_moment(moments[index])), None)}
+        for index in sorted(passed - set(compared))
+    ]

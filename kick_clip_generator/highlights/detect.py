@@ -142,12 +142,17 @@ class _Run:
 
     def merged(self, audio: Sequence[Highlight], video: Sequence[Highlight]) -> list[Proposal]:
         """One clip per moment, best first, none of which shows much of a better one."""
-        by_moment = {(p.highlight.event, p.highlight.peak_s): p for p in self.proposals}
-        moments = [
-            replace(by_moment[highlight.event, highlight.peak_s], highlight=highlight)
-            for highlight in merge(audio, video)
-        ]
+        moments = [replace(self._proposal_of(highlight), highlight=highlight) for highlight in merge(audio, video)]
         return self._note(filters.not_overlapping(moments, self._config.v2))
+
+    def _proposal_of(self, merged: Highlight) -> Proposal:
+        """Whose event and clip a merged highlight took over; both media may have found the very same."""
+        same = [
+            one
+            for one in self.proposals
+            if (one.highlight.event, one.highlight.peak_s) == (merged.event, merged.peak_s)
+        ]
+        return min(same, key=lambda one: (one.highlight.kind != merged.kind, -one.highlight.score))
 
     def _anchors(self, medium: Medium, evidence: Evidence) -> list[Anchor]:
         if self._config.mode == "v2":

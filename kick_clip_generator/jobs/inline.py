@@ -16,14 +16,14 @@ from kick_clip_generator.core.protocols import Scorer
 from kick_clip_generator.core.records import Source, Span
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.core.timeline import FloatArray
-from kick_clip_generator.features.registry import FEATURES_VERSION, NAMES
+from kick_clip_generator.features.registry import EXTENDED_NAMES, FEATURES_VERSION, NAMES
 from kick_clip_generator.highlights.detect import DetectionConfig
 from kick_clip_generator.library.feature_cache import FeatureCache
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import JobTicket
-from kick_clip_generator.media.commands import Pictures
-from kick_clip_generator.pipeline.analyze import Analysis, analyze
+from kick_clip_generator.pipeline.analyze import Analysis, analyze, extended_pass
 from kick_clip_generator.pipeline.effort import choose_effort
+from kick_clip_generator.pipeline.passes import Pass
 from kick_clip_generator.pipeline.windows import WindowResult
 from kick_clip_generator.sources.renditions import for_analysis
 
@@ -56,11 +56,13 @@ def analyze_inline(
     """
     effort = choose_effort(source, for_analysis(source, settings), settings)
     with contextlib.ExitStack() as claims:
-        # Each choice of pictures gives other features of the same windows.
+        # Each pass gives other features of the same windows.
+        passes = [Pass(pictures) for pictures in (effort.first, effort.second) if pictures is not None]
+        closer = extended_pass(source, settings)
         works = {
-            pictures: claims.enter_context(_claimed(library, source, settings, pictures))
-            for pictures in (effort.first, effort.second)
-            if pictures is not None
+            one: claims.enter_context(_claimed(library, source, settings, one))
+            for one in (*passes, closer)
+            if one is not None
         }
         analysis = analyze(
             source,
@@ -68,30 +70,37 @@ def analyze_inline(
             settings=settings,
             config=config,
             scorer=scorer,
-            finished=lambda pictures: works[pictures].finished(),
-            on_window=lambda pictures, result: works[pictures].record(result),
+            finished=lambda one: works[one].finished(),
+            on_window=lambda one, result: works[one].record(result),
             progress=progress,
             cancel=cancel,
         )
-    return works[effort.first].ticket.id, analysis
+    return works[passes[0]].ticket.id, analysis
 
 
 class _Work:
     """A claimed job and what it has measured: in the rows of its windows while it runs, in the feature cache after."""
 
-    def __init__(self, library: Library, ticket: JobTicket, key: str, cache: FeatureCache, *, live: bool) -> None:
+    def __init__(
+        self, library: Library, ticket: JobTicket, key: str, cache: FeatureCache, *, columns: int, live: bool
+    ) -> None:
         self.ticket = ticket
         self._library = library
         self._key = key
         self._cache = cache
+        self._columns = columns
         # Nobody can look at the same minutes of a running stream again.
         self._live = live
 
     def finished(self) -> dict[int, tuple[int, FloatArray]]:
         """The windows that need not be measured again."""
         recorded = {n: row for n, row in self._library.windows(self.ticket.id).items() if row.status == "done"}
-        kept = self._cache.load(self._key, len(NAMES))
-        fresh = {n: (row.first_tick, unpack_rows(row.result)) for n, row in recorded.items() if row.result is not None}
+        kept = self._cache.load(self._key, self._columns)
+        fresh = {
+            n: (row.first_tick, unpack_rows(row.result, self._columns))
+            for n, row in recorded.items()
+            if row.result is not None
+        }
         return {n: windows for n, windows in {**kept, **fresh}.items() if n in recorded}
 
     def record(self, result: WindowResult) -> None:
@@ -113,11 +122,12 @@ class _Work:
 
 
 @contextlib.contextmanager
-def _claimed(library: Library, source: Source, settings: Settings, pictures: Pictures) -> Iterator[_Work]:
+def _claimed(library: Library, source: Source, settings: Settings, what: Pass) -> Iterator[_Work]:
     """The source's job, held by this process; its row says how it ended."""
-    key = _identity(source, settings, pictures)
+    key = _identity(source, settings, what)
     ticket = library.open_job("analyze", key, {"url": source.url}, lease_s=LEASE_S, reopen=True)
-    work = _Work(library, ticket, key, FeatureCache(settings.feature_dir), live=source.live)
+    columns = len(EXTENDED_NAMES if what.extended else NAMES)
+    work = _Work(library, ticket, key, FeatureCache(settings.feature_dir), columns=columns, live=source.live)
     try:
         yield work
         work.settle()
@@ -130,18 +140,28 @@ def _claimed(library: Library, source: Source, settings: Settings, pictures: Pic
     library.finish_job(ticket, "done")
 
 
-def _identity(source: Source, settings: Settings, pictures: Pictures) -> str:
+def _identity(source: Source, settings: Settings, what: Pass) -> str:
     parts = (
         source.fingerprint,
         FEATURES_VERSION,
         settings.frame_skip,
         settings.chunk_duration,
         settings.chunk_overlap,
-        pictures,
+        what.pictures,
         # The time of a running stream counts from when it was opened: what an earlier run saw lies elsewhere.
         uuid.uuid4() if source.live else "",
+        *_measures(what),
     )
     return "analyze:" + hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
+
+
+def _measures(what: Pass) -> tuple[str, ...]:
+    """What else decides a pass's values: a library that is installed later brings what was unknown before."""
+    if not what.extended:
+        return ()
+    from kick_clip_generator.features.extended import ExtendedExtractor
+
+    return ("extended", *sorted(ExtendedExtractor().unavailable()))
 
 
 def pack_rows(rows: FloatArray) -> bytes:
@@ -149,6 +169,6 @@ def pack_rows(rows: FloatArray) -> bytes:
     return zlib.compress(np.ascontiguousarray(rows, "<f4").tobytes(), 1)
 
 
-def unpack_rows(data: bytes) -> FloatArray:
-    """The inverse of `pack_rows`, shape `(ticks, len(NAMES))`."""
-    return np.frombuffer(zlib.decompress(data), "<f4").reshape(-1, len(NAMES)).astype(np.float32)
+def unpack_rows(data: bytes, columns: int) -> FloatArray:
+    """The inverse of `pack_rows`, shape `(ticks, columns)`."""
+    return np.frombuffer(zlib.decompress(data), "<f4").reshape(-1, columns).astype(np.float32)

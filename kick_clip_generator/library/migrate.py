@@ -8,9 +8,10 @@ from sqlalchemy import Connection, inspect, text
 
 from kick_clip_generator.core.errors import LibraryError
 from kick_clip_generator.library.engine import damaged, explained, make_engine
+from kick_clip_generator.library.tables import Base
 
-# The newest revision under `migrations/versions`. It stands here so that opening a database that has it does not import
-# Alembic; a test compares the two.
+# The newest revision under `migrations/versions`. It stands here so that neither opening a database that has it nor
+# making a new one imports Alembic, which takes longer than all the rest; a test compares the two.
 HEAD = "0001"
 
 # Checking reads the whole file: 0.1 s for this much.
@@ -43,7 +44,10 @@ def prepare(path: Path, *, timeout_s: float) -> None:
                 _check(connection, path)
             with engine.execution_options(write=True).connect() as connection:
                 revision = _stored_revision(connection, path)
-                if revision != HEAD:
+                if revision is None:
+                    _create(connection)
+                    connection.commit()
+                elif revision != HEAD:
                     _upgrade(connection, path, revision)
                     connection.commit()
                 else:
@@ -73,7 +77,15 @@ def _not_ours(path: Path) -> LibraryError:
     return LibraryError(f"{path} is the database of another program; set DATABASE_PATH to another file.")
 
 
-def _upgrade(connection: Connection, path: Path, revision: str | None) -> None:
+def _create(connection: Connection) -> None:
+    """Make all tables as the models have them, and note the revision as Alembic does."""
+    Base.metadata.create_all(connection)
+    columns = "version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)"
+    connection.execute(text(f"CREATE TABLE IF NOT EXISTS alembic_version ({columns})"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+
+
+def _upgrade(connection: Connection, path: Path, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -83,7 +95,7 @@ def _upgrade(connection: Connection, path: Path, revision: str | None) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision not in known:
         if "clip_feature" not in inspect(connection).get_table_names():
             raise _not_ours(path)
         raise LibraryError(

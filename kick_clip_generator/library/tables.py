@@ -219,11 +219,5 @@ class Rating(Base):
 STARS_OR_NONE = func.coalesce(Clip.stars, literal_column("0"))
 Index("ix_clip_stars_id", STARS_OR_NONE, Clip.id)
 
-# At most one model ranks.
-Index(
-    "uq_model_version_active",
-    ModelVersion.active,
-    unique=True,
-    sqlite_where=ModelVersion.active,
-    postgresql_where=ModelVersion.active,
-)
+# At most one model ranks. PostgreSQL's form stands in the revision alone: here it would import that dialect.
+Index("uq_model_version_active", ModelVersion.active, unique=True, sqlite_where=ModelVersion.active)

@@ -119,42 +119,43 @@ class _Stamps:
         first, first_refined: `first_sample` and `first_sample_refined` of the clock.
     """
 
-    def __init__(
-        self, stamps: Sequence[Fraction], lengths: Sequence[int], rate: int, samples_per_pts: Fraction
-    ) -> None:
-        self.span_s = float(stamps[-1] - stamps[0]) / rate if stamps else 0.0
-        self.first = math.floor(stamps[0] + Fraction(1, 2)) if stamps else 0
+    def __init__(self, stamps_pts: Sequence[int], lengths: Sequence[int], rate: int, samples_per_pts: Fraction) -> None:
+        # Counted in parts of a sample, in which all is whole, medians too: fractions would take ten times as long.
+        parts = 2 * samples_per_pts.denominator
+        stamps = [pts * 2 * samples_per_pts.numerator for pts in stamps_pts]
+        self.span_s = (stamps[-1] - stamps[0]) / parts / rate if stamps else 0.0
+        self.first = (2 * stamps[0] + parts) // (2 * parts) if stamps else 0
         # Not all packets tell their length, but most are alike (Opus); where they are not (Vorbis), the first stamp has
         # to do.
-        steps = [float(after - before) for before, after in itertools.pairwise(stamps)]
-        usual = Fraction(statistics.median(steps)) if steps else Fraction(0)
-        slack = max(ROUNDING_S * rate, 2 * float(samples_per_pts))
-        excess = list(stamps[:1])
-        count = Fraction(0)
+        steps = [after - before for before, after in itertools.pairwise(stamps)]
+        usual = int(statistics.median(steps)) if steps else 0
+        slack = max(ROUNDING_S * rate, 2 * float(samples_per_pts)) * parts
+        excess = stamps[:1]
+        count = 0
         for stamp, length in zip(stamps[1:], lengths, strict=False):
-            count += length or usual
+            count += length * parts or usual
             # What comes after a gap says nothing of the start.
             if abs(stamp - count - excess[-1]) > slack:
                 break
             excess.append(stamp - count)
-        spread = max(excess) - min(excess) if excess else Fraction(0)
+        spread = max(excess) - min(excess) if excess else 0
         self.rounded = spread > 0
         # More spread than rounding makes is a clock that drifts; then only the first stamp speaks of the start.
-        self.first_refined = float(max(excess) if spread <= slack else excess[0]) if excess else 0.0
+        self.first_refined = (max(excess) if spread <= slack else excess[0]) / parts if excess else 0.0
 
     @classmethod
     def read(cls, opened: InputContainer, audio: AudioStream, span_s: float) -> Self:
         """Those of the next packets, for `span_s` or to the end of the bytes."""
         assert audio.time_base is not None
         samples_per_pts = audio.time_base * audio.sample_rate
-        stamps: list[Fraction] = []
+        stamps: list[int] = []
         lengths: list[int] = []
         for packet in packets_of(opened, [audio]):
             if packet.pts is not None:
-                stamps.append(packet.pts * samples_per_pts)
+                stamps.append(packet.pts)
                 # In a clock of samples a packet knows its exact length.
                 exact = packet.duration if samples_per_pts == 1 else None
                 lengths.append(exact or audio.codec_context.frame_size)
-                if stamps[-1] - stamps[0] > span_s * audio.sample_rate:
+                if (stamps[-1] - stamps[0]) * audio.time_base > span_s:
                     break
         return cls(stamps, lengths, audio.sample_rate, samples_per_pts)

@@ -39,16 +39,20 @@ MAX_ALLOCATION_BYTES = 256 * 1024 * 1024
 # "all": every picture.
 # "references" (0.6): not those that no other needs (most B-frames), nor the smoothing of block edges, which can not be
 #   seen at 160 x 90. At a sampled instant the reference before it is shown, mostly 0-2 source frames older.
-# "glimpses" (0.25): of those only the ones right behind each keyframe, enough for one difference of pictures.
+# "glimpses" (0.05): of those only a keyframe and the one to six right behind it, for one difference of pictures. The
+#   keyframe shows at one sampled instant, the last of the others from the next one on.
 Pictures = Literal["all", "references", "glimpses"]
 PICTURES: tuple[Pictures, ...] = get_args(Pictures)
 REFERENCES_ONLY = ("-skip_frame", "noref", "-skip_loop_filter", "all")
 
-# Added to the length of a glimpse: a picture counts up to one frame after its instant (40 ms at 25 frames a second).
-GLIMPSE_GRACE_S = 0.05
-
-# What the features of motion look at (`features.video.DIFFERENCE_S`).
-GLIMPSE_DIFFERENCE_S = 0.25
+# A glimpse is decoded for this long, in order of decoding. Its last reference then shows 80-130 ms after the keyframe
+# for 0 to 3 B-frames and 24 to 60 frames a second. Longer ones cost more and tell no more (docs/decisions/0010).
+GLIMPSE_S = 0.11
+# No glimpse begins sooner after another, nor sooner than three sampled instants, so that a repeat lies between any two.
+# Of keyframes nearer than that (a second apart is usual) it depends on where a run begins which ones are looked at.
+GLIMPSE_APART_S = 0.9
+# Pictures of one glimpse show within this, reordering included.
+GLIMPSE_SHOWN_S = 0.6
 
 # What may come in, and the demuxers that each needs.
 CONTAINERS = {"mpegts": "mpegts", "mp4": "mov,mp4,m4a,3gp,3g2,mj2", "nut": "nut", "matroska": "matroska,webm"}
@@ -75,28 +79,36 @@ def audio_command(ffmpeg: str, container: str, clock: StreamClock, first_tick_s:
 
 
 def video_command(
-    ffmpeg: str, container: str, frames_per_tick: int, first_tick_s: float, pictures: Pictures = "all"
+    ffmpeg: str,
+    container: str,
+    frames_per_tick: int,
+    first_tick_s: float,
+    pictures: Pictures = "all",
+    accelerator: str = "",
 ) -> list[str]:
     """Pictures from stdin to stdout: those that show at regular instants from the first tick on, small, as yuv420p.
 
-    At each instant that is the last picture before it among those that are decoded.
+    At each instant that is the last picture before it among those that are decoded; but of a glimpse the keyframe shows
+    at the first instant from its own on, and its last picture from the instant after on. With an accelerator (see
+    `hardware`) the process ends with an error at the first picture that can not be had.
     """
     shift_us = round((first_tick_s + FRAME_GRACE_S) * 1e6)
     jump_us = round(MAX_JUMP_S * 1e6)
-    filters = (
-        f"settb=AVTB,setpts='min(PTS-({shift_us}),if(isnan(PREV_OUTPTS),0,PREV_OUTPTS)+{jump_us})',"
-        f"fps=fps={round(frames_per_tick / TICK_S)}:round=up:start_time=0,"
-        # Area averages every pixel of the source; bilinear would look at 1 of 36 of a 1080p picture.
-        f"scale={FRAME_WIDTH_PX}:{FRAME_HEIGHT_PX}:flags=area,format=yuv420p"
-    )
+    place = f"setpts='min(PTS-({shift_us}),if(isnan(PREV_OUTPTS),0,PREV_OUTPTS)+{jump_us})'"
+    regular = f"fps=fps={round(frames_per_tick / TICK_S)}:round=up:start_time=0"
+    # Area averages every pixel of the source; bilinear would look at 1 of 36 of a 1080p picture.
+    small = f"scale={FRAME_WIDTH_PX}:{FRAME_HEIGHT_PX}:flags=area,format=yuv420p"
+    if pictures == "glimpses":
+        step_us = round(TICK_S / frames_per_tick * 1e6)
+        new = f"not(ld(1))+gt(abs(PTS-ld(0)),{round(GLIMPSE_SHOWN_S * 1e6)})"
+        spread = f"setpts='if({new},st(1,1)*st(0,PTS),ld(0)+{step_us})'"
+        # Scaled first: there are fewer pictures than instants, where else there are more.
+        filters = f"settb=AVTB,{spread},{place},{small},{regular}"
+    else:
+        filters = f"settb=AVTB,{place},{regular},{small}"
     output = ["-an", "-vf", filters, "-fps_mode", "passthrough", "-c:v", "rawvideo", "-f", "rawvideo", "pipe:1"]
-    return [*_input(ffmpeg, container, _sparing(pictures, frames_per_tick)), *output]
-
-
-def glimpse_s(frames_per_tick: int) -> float:
-    """How long a glimpse must be: two sampled instants lie in it that are a quarter of a second (or one step) apart."""
-    step_s = TICK_S / frames_per_tick
-    return (max(1, round(GLIMPSE_DIFFERENCE_S / step_s)) + 1) * step_s + GLIMPSE_GRACE_S
+    decoder_options = (*_sparing(pictures, frames_per_tick), *_in_hardware(accelerator))
+    return [*_input(ffmpeg, container, decoder_options), *output]
 
 
 def _sparing(pictures: Pictures, frames_per_tick: int) -> tuple[str, ...]:
@@ -106,11 +118,27 @@ def _sparing(pictures: Pictures, frames_per_tick: int) -> tuple[str, ...]:
     if pictures == "references":
         return REFERENCES_ONLY
     # In order of decoding, so that all that a picture refers to is there. The first time stamps of that order are not
-    # known in NUT and Matroska; the order of showing does for them. Old versions of ffmpeg (5) have no
-    # filters of the input.
+    # known in NUT and Matroska: the order of showing does for them, and the first glimpse may be its keyframe alone.
+    # What shows before its keyframe refers to the glimpse before; where such pictures come first (open GOPs), the next
+    # one is looked at however late it is. Old versions of ffmpeg (5) have no filters of the input.
     stamp = "if(eq(dts,nopts),pts,dts)"
-    late = f"gt(({stamp}-ld(0))*tb,{glimpse_s(frames_per_tick)})"
-    return (*REFERENCES_ONLY, "-bsf:v", f"noise=drop='if(key,st(0,{stamp})*0,{late})'")
+    since_s = f"({stamp}-ld(0))*tb"
+    apart_s = max(GLIMPSE_APART_S, 3 * TICK_S / frames_per_tick)
+    begins = f"key*gt(not(ld(1))+gte(abs({since_s}),{apart_s}),0)"
+    early = "not(eq(pts,nopts))*lt(pts,ld(2))"
+    late = f"ld(3)*gt({since_s},{GLIMPSE_S})+0*st(3,1)"
+    begin = f"st(0,{stamp})*st(1,1)*st(2,pts)*st(3,0)*0"
+    return (*REFERENCES_ONLY, "-bsf:v", f"noise=drop='if({begins},{begin},if({early},1,{late}))'")
+
+
+def _in_hardware(accelerator: str) -> tuple[str, ...]:
+    """Options of the input that decode in a device; pictures come back into memory."""
+    if not accelerator:
+        return ()
+    # For old command lines ffmpeg leaves the pictures of this one in the device.
+    fetched = ("-hwaccel_output_format", "nv12") if accelerator == "qsv" else ()
+    # Without -xerror a device that fails midway would go unnoticed: the last good picture would be repeated.
+    return ("-xerror", "-hwaccel", accelerator, *fetched)
 
 
 def _input(ffmpeg: str, container: str, decoder_options: tuple[str, ...] = ()) -> list[str]:

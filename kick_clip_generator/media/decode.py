@@ -78,6 +78,7 @@ class DecodeRun:
         frame_rate_hz: frames per second of stream, a whole number of frames per tick.
         pictures: which ones are decoded, see `commands.Pictures`; frames repeat the last decoded one. With "glimpses"
             a run's last ticks hold no frames, for a picture is repeated only until the next one comes.
+        accelerator: decodes pictures, see `hardware`; empty: software. When it fails, `read` does.
         stall_s: longest time that ffmpeg may neither take waiting input nor give output that is waited for.
         cancel: ends every wait within half a second.
 
@@ -96,6 +97,7 @@ class DecodeRun:
         video: bool = True,
         frame_rate_hz: float = 4.0,
         pictures: Pictures = "all",
+        accelerator: str = "",
         stall_s: float = 30.0,
         cancel: CancelToken | None = None,
     ) -> None:
@@ -115,6 +117,7 @@ class DecodeRun:
         self._wanted: dict[Medium, bool] = {"audio": audio, "video": video}
         self._frames_per_tick = round(frames_per_tick)
         self._pictures: Pictures = pictures
+        self._accelerator = accelerator
         self._stall_s = stall_s
         self._cancel = cancel
         self._changed = threading.Condition()
@@ -251,7 +254,7 @@ class DecodeRun:
         commands: dict[Medium, tuple[list[str], int]] = {
             "audio": (audio_command(*stream, clock, first_tick_s), SAMPLES_PER_TICK * 2),
             "video": (
-                video_command(*stream, self._frames_per_tick, first_tick_s, self._pictures),
+                video_command(*stream, self._frames_per_tick, first_tick_s, self._pictures, self._accelerator),
                 self._frames_per_tick * FRAME_ROWS * FRAME_WIDTH_PX,
             ),
         }
@@ -286,6 +289,9 @@ class DecodeRun:
         for pipe in self._pipes.values():
             if pipe.crashed:
                 raise self._fail(f"ffmpeg was ended by the system while it decoded {pipe.name}")
+            if pipe.failed and self._accelerator and pipe.name == "video":
+                # Sound alone must not go on as if the stream had no more pictures: software can decode them.
+                raise self._fail(f"{self._accelerator} failed to decode a picture")
             if pipe.stalled_s() > self._stall_s:
                 raise self._fail(f"ffmpeg stood still for {self._stall_s:g} s while it decoded {pipe.name}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 from av.codec.context import Flags2
@@ -25,21 +26,31 @@ class VectorMotion:
     """Speed and coherence of consecutive frames, in order of showing, which a decoder of `export_vectors` gave."""
 
     def __init__(self) -> None:
-        self._reference_s = math.nan
+        self._reference: Fraction | None = None
 
-    def push(self, frame: VideoFrame, time_s: float) -> tuple[float, float]:
+    def follow(self, frame: VideoFrame, time: Fraction) -> float:
+        """Note a frame without looking at its vectors; seconds since the picture that they point back to, or NaN."""
+        # Exact: differences of floats would depend on where the stream's zero lies.
+        since_s = math.nan if self._reference is None else float(time - self._reference)
+        if frame.pict_type != PictureType.B:
+            self._reference = time
+        return since_s
+
+    def push(self, frame: VideoFrame, time: Fraction) -> tuple[float, float]:
         """The motion that led to a frame.
 
         Vectors point back to an earlier picture. FFmpeg does not tell to which one: it is taken for the last one shown
         that is no B picture, as it mostly is.
 
+        Args:
+            frame: the next one.
+            time: when it is shown, in seconds.
+
         Returns:
             Mean speed of the blocks by their area, in picture widths per second, NaN where no block tells; and the
             length of their mean vector over the mean of their lengths: 1 when all move alike, NaN when nothing moves.
         """
-        since_s = time_s - self._reference_s
-        if frame.pict_type != PictureType.B:
-            self._reference_s = time_s
+        since_s = self.follow(frame, time)
         vectors = frame.side_data.get("MOTION_VECTORS")
         if vectors is None or not since_s > 0:
             return math.nan, math.nan

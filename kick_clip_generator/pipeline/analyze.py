@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from kick_clip_generator.core.errors import SourceError
 from kick_clip_generator.core.progress import CancelToken, ProgressCallback
@@ -12,11 +14,12 @@ from kick_clip_generator.core.protocols import Scorer
 from kick_clip_generator.core.records import Detection, Source, Span, Window, plan_windows
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.core.timeline import FloatArray, Timeline, first_tick_at, tick_containing
-from kick_clip_generator.features.registry import NAMES
-from kick_clip_generator.highlights.detect import DetectionConfig, detect
-from kick_clip_generator.media.commands import Pictures
-from kick_clip_generator.pipeline.effort import choose_effort, dense_windows, filled
-from kick_clip_generator.pipeline.passes import Passes
+from kick_clip_generator.features.registry import EXTENDED_NAMES, NAMES
+from kick_clip_generator.highlights.config import DetectionConfig
+from kick_clip_generator.highlights.detect import segment
+from kick_clip_generator.highlights.segmentation import Segmentation
+from kick_clip_generator.pipeline.effort import choose_effort, filled, glimpse_distance_s
+from kick_clip_generator.pipeline.passes import Pass, Passes
 from kick_clip_generator.pipeline.windows import WindowResult
 from kick_clip_generator.sources.net.traffic import Traffic
 from kick_clip_generator.sources.renditions import for_analysis
@@ -28,15 +31,30 @@ class Analysis:
 
     Attributes:
         timeline: features of the analysed span.
-        detection: its highlights.
-        windows: how many ended in each status ("done", "partial", "failed"), in the first pass where there are two.
+        segmentation: its highlights, and how they were found.
+        windows: how many ended in each status ("done", "partial", "failed"), in the last pass over all of them.
         traffic: what this run asked of servers; windows finished by an earlier run cost nothing.
+        extended: the extended signals over the same span, NaN outside the windows that were looked at; None where
+            `SIGNALS` asks for none, or a running stream can have none.
+        notes: sentences for the user.
     """
 
     timeline: Timeline
-    detection: Detection
+    segmentation: Segmentation
     windows: Mapping[str, int]
     traffic: Traffic
+    extended: Timeline | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def detection(self) -> Detection:
+        """The highlights."""
+        return self.segmentation.detection
+
+    @property
+    def signals(self) -> Timeline:
+        """All that was measured, the extended columns behind the core's."""
+        return self.timeline if self.extended is None else beside(self.timeline, self.extended)
 
 
 def analyzed_span(source: Source, wanted: Span | None, settings: Settings) -> tuple[Span, tuple[str, ...]]:
@@ -81,8 +99,8 @@ def analyze(
     settings: Settings,
     config: DetectionConfig,
     scorer: Scorer | None,
-    finished: Callable[[Pictures], Mapping[int, tuple[int, FloatArray]]],
-    on_window: Callable[[Pictures, WindowResult], None],
+    finished: Callable[[Pass], Mapping[int, tuple[int, FloatArray]]],
+    on_window: Callable[[Pass, WindowResult], None],
     progress: ProgressCallback,
     cancel: CancelToken,
 ) -> Analysis:
@@ -94,7 +112,7 @@ def analyze(
         settings: checked settings.
         config: detection parameters.
         scorer: the learned part, if there is one.
-        finished: windows of an earlier run that decoded these pictures: n to (first tick, rows).
+        finished: windows of an earlier run that measured the same: n to (first tick, rows).
         on_window: called with each window as it is finished, in order of each pass; what it raises ends the run.
         progress: told after each window.
         cancel: ends the run between windows.
@@ -108,12 +126,57 @@ def analyze(
     timeline = Timeline.unknown(NAMES, first_tick_at(span.start_s), tick_containing(span.end_s))
     effort = choose_effort(source, for_analysis(source, settings), settings)
     with Passes(source, settings, finished, on_window, progress, cancel) as passes:
-        counts = passes.measure(effort.first, windows, timeline)
+        counts = passes.measure(Pass(effort.first), windows, timeline)
         if math.isnan(source.duration_s):
             timeline = timeline.between(timeline.start_s, passes.last_tick * 0.5)
         if effort.second is not None:
-            dense = dense_windows(timeline, windows, config)
-            timeline = filled(timeline)
-            passes.measure(effort.second, dense, timeline)
+            if glimpse_distance_s(timeline) > effort.apart_s:
+                timeline = Timeline.unknown(NAMES, timeline.first_tick, timeline.stop_tick)
+                counts = passes.measure(Pass(effort.second), windows, timeline)
+            else:
+                timeline = filled(timeline)
+        extended, notes = _extended(source, settings, config, passes, timeline, windows)
         traffic = passes.traffic
-    return Analysis(timeline, detect(timeline, config, scorer), counts, traffic)
+    signals = timeline if extended is None else beside(timeline, extended)
+    return Analysis(timeline, segment(signals, config, scorer), counts, traffic, extended, notes)
+
+
+def extended_pass(source: Source, settings: Settings) -> Pass | None:
+    """The pass that measures the extended signals, if there is one."""
+    return None if settings.signals == "core" or source.live else Pass("all", extended=True)
+
+
+def _extended(
+    source: Source,
+    settings: Settings,
+    config: DetectionConfig,
+    passes: Passes,
+    timeline: Timeline,
+    windows: Sequence[Window],
+) -> tuple[Timeline | None, tuple[str, ...]]:
+    """The extended signals, if they are wanted, and what to tell the user of them."""
+    if settings.signals == "core":
+        return None, ()
+    what = extended_pass(source, settings)
+    if what is None:
+        return None, ("The expensive signals (SIGNALS) are left out: a running stream is not looked at twice.",)
+    from kick_clip_generator.features.extended import ExtendedExtractor
+    from kick_clip_generator.pipeline.closer_look import promising_windows
+
+    windows = [window for window in windows if window.own_start_s < timeline.end_s]
+    if settings.signals == "candidates":
+        windows = promising_windows(timeline, windows, config)
+    extended = Timeline.unknown(EXTENDED_NAMES, timeline.first_tick, timeline.stop_tick)
+    notes = tuple(dict.fromkeys(ExtendedExtractor().unavailable().values()))
+    try:
+        passes.measure(what, windows, extended)
+    except SourceError as error:
+        # What the core signals found stands.
+        notes += (f"The expensive signals (SIGNALS) are incomplete: {error}",)
+    return extended, ((" ".join(notes),) if notes else ())
+
+
+def beside(timeline: Timeline, extended: Timeline) -> Timeline:
+    """One timeline with the columns of both, of which `extended` covers the same span."""
+    values = np.hstack([timeline.values, extended.values])
+    return Timeline(timeline.names + extended.names, values, timeline.first_tick)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.records import Window
 from kick_clip_generator.media.decode import DecodeRun
 from kick_clip_generator.sources.reader import Reader
@@ -19,16 +20,28 @@ FEED_BYTES = 1 << 20
 
 # Joining waits this long for a fetch that is between two looks at the cancel token.
 JOIN_S = 10.0
+WAIT_S = 0.2
 
 
 class Feeder:
-    """A thread that fetches window after window and feeds the decoders; its chunk files never outlive it."""
+    """A thread that fetches window after window and feeds the decoders; its chunk files never outlive it.
 
-    def __init__(self, reader: Reader, windows: Sequence[Window], run: DecodeRun, temp_dir: Path) -> None:
+    Args:
+        reader: has begun a run at the first window.
+        windows: the run.
+        run: the decoders.
+        temp_dir: for chunk files.
+        keep: where to leave the last of them instead of deleting it.
+    """
+
+    def __init__(
+        self, reader: Reader, windows: Sequence[Window], run: DecodeRun, temp_dir: Path, *, keep: Path | None = None
+    ) -> None:
         self._reader = reader
         self._windows = windows
         self._run = run
         self._temp_dir = temp_dir
+        self._keep = keep
         self._bytes: dict[int, int] = {}
         self._retries: dict[int, int] = {}
         self._failure: tuple[int, Exception] | None = None
@@ -47,6 +60,16 @@ class Feeder:
             # That ends the whole analysis; a fetch that waits for a silent server must not hold it up.
             self._reader.close()
         self._thread.join(JOIN_S)
+
+    def wait(self, cancel: CancelToken) -> None:
+        """Wait for the end of the feed.
+
+        Raises:
+            Cancelled: when the token is up.
+        """
+        while self._thread.is_alive():
+            cancel.check()
+            self._thread.join(WAIT_S)
 
     def bytes_of(self, window: Window) -> int:
         """Bytes of media that were fed for a window."""
@@ -95,7 +118,7 @@ class Feeder:
         return dataclasses.replace(window, end_s=reach_s)
 
     def _pour(self, chunk: Path) -> None:
-        """Feed a chunk file, if there is one, and delete it."""
+        """Feed a chunk file, if there is one, and delete or keep it."""
         if not chunk.is_file():
             return
         try:
@@ -103,6 +126,8 @@ class Feeder:
                 while not self._stop.is_set() and (piece := media.read(FEED_BYTES)):
                     self._run.feed(piece)
         finally:
+            if self._keep is not None:
+                chunk.replace(self._keep)
             chunk.unlink(missing_ok=True)
 
     def _close(self) -> None:

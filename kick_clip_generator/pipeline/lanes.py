@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.records import Window
 from kick_clip_generator.media.commands import Pictures
 from kick_clip_generator.media.decode import DecodeRun
+from kick_clip_generator.media.hardware import Accelerator
 from kick_clip_generator.pipeline.feeder import Feeder
 from kick_clip_generator.sources.tracks import Tracks
 
@@ -25,12 +26,16 @@ FATAL = (Cancelled, LibraryError, SourceLost)
 
 @dataclass(frozen=True, slots=True)
 class DecodeOptions:
-    """How windows become ticks: ffmpeg, frame rate, where a window's media lie meanwhile, which pictures count."""
+    """How windows become ticks: ffmpeg, frame rate, where a window's media lie meanwhile, which pictures count.
+
+    The accelerator is shared by all who decode, so that all go on in software once it fails.
+    """
 
     ffmpeg: str
     frame_rate_hz: float
     temp_dir: Path
     pictures: Pictures = "all"
+    accelerator: Accelerator = field(default_factory=Accelerator)
 
 
 class Lanes:
@@ -43,6 +48,7 @@ class Lanes:
         first_tick: where decoding begins.
         options: see `DecodeOptions`.
         cancel: ends every wait.
+        keep: where the media of the picture are left, for those who look at them; then only sound is decoded.
     """
 
     def __init__(
@@ -54,7 +60,9 @@ class Lanes:
         first_tick: int,
         options: DecodeOptions,
         cancel: CancelToken,
+        keep: Path | None = None,
     ) -> None:
+        self._cancel = cancel
         self._runs: list[DecodeRun] = []
         self._feeders: list[Feeder] = []
         for track, offset_s in zip(tracks.tracks, offsets_s, strict=True):
@@ -64,13 +72,15 @@ class Lanes:
                 offset_s=offset_s,
                 first_tick=first_tick,
                 audio=track.audio,
-                video=track.video,
+                video=track.video and keep is None,
                 frame_rate_hz=options.frame_rate_hz,
                 pictures=options.pictures,
+                accelerator=options.accelerator.name,
                 cancel=cancel,
             )
             self._runs.append(run)
-            self._feeders.append(Feeder(track.reader, windows, run, options.temp_dir))
+            kept = keep if track.video else None
+            self._feeders.append(Feeder(track.reader, windows, run, options.temp_dir, keep=kept))
         self._exits = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -93,6 +103,11 @@ class Lanes:
         """
         blocks = [run.read(ticks) for run in self._runs]
         return np.concatenate([block.pcm for block in blocks]), np.concatenate([block.frames for block in blocks])
+
+    def finish(self) -> None:
+        """Wait until all is fetched, and fed as far as anybody reads."""
+        for feeder in self._feeders:
+            feeder.wait(self._cancel)
 
     def failure_of(self, window: Window) -> Exception | None:
         """Why a window is incomplete, if it is.

@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
+from typing import Protocol
 
 from kick_clip_generator.core.errors import Cancelled
 from kick_clip_generator.core.progress import CancelToken
@@ -27,8 +28,22 @@ JOIN_S = 5.0
 Opens = Callable[[CancelToken], AbstractContextManager[Tracks]]
 
 
+class Measure(Protocol):
+    """`ticks.measure`, or what stands in for it."""
+
+    def __call__(
+        self, tracks: Tracks, windows: Sequence[Window], /, *, options: DecodeOptions, cancel: CancelToken
+    ) -> Iterator[WindowResult]: ...
+
+
 def measure_in_parallel(
-    opens: Opens, windows: Sequence[Window], *, workers: int, options: DecodeOptions, cancel: CancelToken
+    opens: Opens,
+    windows: Sequence[Window],
+    *,
+    workers: int,
+    options: DecodeOptions,
+    cancel: CancelToken,
+    measure: Measure = measure,
 ) -> Generator[WindowResult]:
     """As `ticks.measure`, with `workers` threads; of a recording whose length is known.
 
@@ -38,11 +53,12 @@ def measure_in_parallel(
         workers: at most so many batches are under way; one more may wait to be taken.
         options: see `DecodeOptions`.
         cancel: looked at all the time.
+        measure: what each worker does with a batch.
 
     Raises:
         What `measure` and `opens` raise, once the results before it were taken.
     """
-    team = _Team(opens, batches(windows), options)
+    team = _Team(opens, batches(windows), options, measure)
     try:
         team.start(workers)
         for number in range(len(team.batches)):
@@ -52,10 +68,13 @@ def measure_in_parallel(
 
 
 class _Team:
-    def __init__(self, opens: Opens, work: Sequence[Sequence[Window]], options: DecodeOptions) -> None:
+    def __init__(
+        self, opens: Opens, work: Sequence[Sequence[Window]], options: DecodeOptions, measure: Measure
+    ) -> None:
         self.batches = work
         self._opens = opens
         self._options = options
+        self._measure = measure
         self._token = CancelToken()
         self._threads: list[threading.Thread] = []
         # Per batch: results, then None, or the error that ended it.
@@ -109,7 +128,8 @@ class _Team:
                 number = self._next()
                 with self._opens(self._token) as tracks:
                     while number is not None:
-                        for result in measure(tracks, self.batches[number], options=self._options, cancel=self._token):
+                        batch = self.batches[number]
+                        for result in self._measure(tracks, batch, options=self._options, cancel=self._token):
                             self._results[number].put(result)
                         self._results[number].put(None)
                         number = self._next()

@@ -11,7 +11,7 @@ import dataclasses
 import itertools
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -43,6 +43,8 @@ WINDOWS_PER_BATCH = 20
 # Where the length of a stream is not known, this many windows in a row without media are its end, and are not reported.
 EMPTY_WINDOWS_AT_THE_END = 3
 
+Run = Callable[..., Iterator[Part | None]]
+
 
 def batches(windows: Sequence[Window]) -> list[list[Window]]:
     """Windows by batch; a batch is what decoders are started for."""
@@ -69,11 +71,11 @@ def measure(
         Cancelled: when the token is up; results already yielded stand.
     """
     if not math.isnan(tracks.duration_s):
-        yield from _measure_all(tracks, windows, options=options, cancel=cancel)
+        yield from in_runs(_measure_run, tracks, windows, options=options, cancel=cancel)
         return
     # One result is held back until the next shows that the stream went on: the last window ends with the media.
     held: list[WindowResult] = []
-    for result in _measure_all(tracks, windows, options=options, cancel=cancel):
+    for result in in_runs(_measure_run, tracks, windows, options=options, cancel=cancel):
         if not result.empty:
             yield from held
             held = []
@@ -84,9 +86,26 @@ def measure(
         yield ended(held[0])
 
 
-def _measure_all(
-    tracks: Tracks, windows: Sequence[Window], *, options: DecodeOptions, cancel: CancelToken
+def in_runs(
+    run: Run,
+    tracks: Tracks,
+    windows: Sequence[Window],
+    *,
+    options: DecodeOptions,
+    cancel: CancelToken,
+    names: Sequence[str] = NAMES,
 ) -> Iterator[WindowResult]:
+    """The results of windows, put together from what `run` makes of their gap-free stretches.
+
+    Args:
+        run: called with `(tracks, windows, options=…, cancel=…)`, a gap-free run; gives the part of each, in order, up
+            to and including the first that broke off, or of the first few; None when the stream ended before a window.
+        names: the columns of the parts.
+        tracks, windows, options, cancel: as `measure`.
+
+    Raises:
+        As `measure`.
+    """
     for batch in batches(windows):
         whole = {window.n: window for window in batch}
         todo = list(whole.values())
@@ -95,7 +114,7 @@ def _measure_all(
             # Looked at anew for each run: reading shows more of them.
             breaks_s = tracks.breaks_s
             todo = [piece for window in todo for piece in pieces(window, breaks_s)]
-            for part in _measure_run(tracks, gap_free(todo, breaks_s), options=options, cancel=cancel):
+            for part in run(tracks, gap_free(todo, breaks_s), options=options, cancel=cancel):
                 piece = todo.pop(0)
                 if part is not None:
                     parts.append(part)
@@ -111,6 +130,7 @@ def _measure_all(
                         has_audio=tracks.has_audio,
                         # Glimpses leave most ticks unknown, which is no loss.
                         has_video=tracks.has_video and not (options.pictures == "glimpses" and tracks.has_audio),
+                        names=names,
                     )
                     parts = []
                 if part is None:
@@ -136,6 +156,7 @@ def _measure_run(
         return
 
     position = first_tick_at(max(*offsets_s, first.start_s))
+    accelerated = bool(options.accelerator.name)
     extractor = FeatureExtractor(options.frame_rate_hz, glimpses=options.pictures == "glimpses")
     with Lanes(tracks, windows, offsets_s, first_tick=position, options=options, cancel=cancel) as lanes:
         for window in windows:
@@ -150,12 +171,19 @@ def _measure_run(
                 raise
             except Exception as error:  # a window whose media defeat the decoder or a feature must not end the run
                 cancel.check()
+                if accelerated and isinstance(error, MediaError):
+                    # Not one part is given, so the same windows come again, in software.
+                    options.accelerator.give_up(error)
+                    return
                 log.warning("Window %d defeated the analysis", window.n, exc_info=not isinstance(error, MediaError))
                 reason = lanes.failure_of(window) or error
                 empty = isinstance(error, MediaError)
                 yield lost(window, tracks.breaks_s, reason, empty=empty, **lanes.facts_of(window))
                 return
             failure = lanes.failure_of(window)
+            if accelerated and isinstance(failure, MediaError):
+                options.accelerator.give_up(failure)
+                return
             if failure is None and lanes.ended_before(window) and np.isnan(rows).all():
                 yield None
                 return

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kick_clip_generator.core.records import Span, Window
 from kick_clip_generator.core.timeline import FloatArray, Timeline, first_tick_at, tick_containing
@@ -32,7 +33,7 @@ class WindowResult:
         window: which one.
         status: "done", "partial" (ticks are missing in a medium that the stream has) or "failed" (all are).
         first_tick: absolute tick of row 0.
-        rows: float32 `(ticks, len(NAMES))`, the owned ticks, NaN where unknown.
+        rows: float32, one column per signal, the owned ticks, NaN where unknown.
         detail: "bytes" of media, "retries", "coverage" (share of ticks known, per medium), "gaps" (lost stretches as
             `[start, end]`, in seconds), and "error", the first one, if there was any.
         empty: nothing in it could be decoded, as behind the end of a stream.
@@ -52,6 +53,7 @@ class Part:
 
     Attributes:
         rows: from `first_tick` on.
+        known: whether there was sound, and picture, shape `(ticks, 2)`; None: where any of their signals is known.
         bytes, retries: of its fetching.
         error: why rows are missing, if any.
         empty: as in `WindowResult`.
@@ -59,6 +61,7 @@ class Part:
 
     first_tick: int
     rows: FloatArray
+    known: NDArray[np.bool_] | None = None
     bytes: int = 0
     retries: int = 0
     error: str = ""
@@ -100,31 +103,44 @@ def rest_of(piece: Window, part: Part) -> Window | None:
     return dataclasses.replace(piece, own_start_s=part.stop_tick * 0.5)
 
 
-def lost(piece: Window, breaks_s: Sequence[float], error: Exception, **facts: Any) -> Part:
+def lost(
+    piece: Window, breaks_s: Sequence[float], error: Exception, *, names: Sequence[str] = NAMES, **facts: Any
+) -> Part:
     """The part of a piece that could not be read, up to the first break that showed inside it."""
     first, stop = owned_ticks(pieces(piece, breaks_s)[0])
     stop = max(first, stop)
-    return Part(first, np.full((stop - first, len(NAMES)), np.nan, np.float32), error=str(error), **facts)
+    nothing = np.zeros((stop - first, 2), bool)
+    return Part(
+        first, np.full((stop - first, len(names)), np.nan, np.float32), known=nothing, error=str(error), **facts
+    )
 
 
 def joined(
-    window: Window, parts: Sequence[Part], holes: Sequence[Span], *, has_audio: bool, has_video: bool
+    window: Window,
+    parts: Sequence[Part],
+    holes: Sequence[Span],
+    *,
+    has_audio: bool,
+    has_video: bool,
+    names: Sequence[str] = NAMES,
 ) -> WindowResult:
     """The result of a window; ticks that a break cuts in two stay unknown."""
-    first = min(part.first_tick for part in parts)
-    timeline = Timeline.unknown(NAMES, first, max(part.stop_tick for part in parts))
+    first, stop = min(part.first_tick for part in parts), max(part.stop_tick for part in parts)
+    timeline = Timeline.unknown(names, first, stop)
+    known = np.zeros((stop - first, 2), bool)
     for part in parts:
         timeline.put(part.first_tick, part.rows)
+        known[part.first_tick - first : part.stop_tick - first] = _media_known(part)
     rows = timeline.values
     for hole in holes:
         # Decoders fill a hole inside a segment with silence and a still.
         low, high = tick_containing(hole.start_s) - first, first_tick_at(hole.end_s) - first
         rows[max(0, low) : max(0, high)] = np.nan
+        known[max(0, low) : max(0, high)] = False
     errors = [part.error for part in parts if part.error]
-    known = ~np.isnan(rows)
     ticks_known = {
-        medium: int(known[:, columns].any(axis=1).sum())
-        for medium, columns, present in (("audio", _IS_AUDIO, has_audio), ("video", ~_IS_AUDIO, has_video))
+        medium: int(known[:, column].sum())
+        for medium, column, present in (("audio", 0, has_audio), ("video", 1, has_video))
         if present
     }
     if not any(ticks_known.values()):
@@ -147,6 +163,13 @@ def joined(
         log.warning("Window %d is incomplete: %s", window.n, errors[0])
         detail["error"] = errors[0]
     return WindowResult(window, status, first, rows, detail, empty=all(part.empty for part in parts))
+
+
+def _media_known(part: Part) -> NDArray[np.bool_]:
+    if part.known is not None:
+        return part.known
+    known = ~np.isnan(part.rows)
+    return np.stack([known[:, _IS_AUDIO].any(axis=1), known[:, ~_IS_AUDIO].any(axis=1)], axis=1)
 
 
 def ended(result: WindowResult) -> WindowResult:

@@ -69,7 +69,7 @@ def cut_highlights(
         plan_clips(highlights, analysis.detection.audio, analysis.detection.video),
         folder=folder,
         mode=request.cut,
-        timeline=analysis.timeline,
+        timeline=analysis.signals,
         source_id=source_id,
         highlight_ids={},
         model_version=None,

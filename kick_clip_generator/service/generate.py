@@ -16,7 +16,10 @@ from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCal
 from kick_clip_generator.core.protocols import Scorer
 from kick_clip_generator.core.records import CutMode, Detection, Kind, Source, Span
 from kick_clip_generator.core.settings import LONGEST_STREAM_MIN, Settings
-from kick_clip_generator.highlights.detect import DetectionConfig
+from kick_clip_generator.highlights.config import DetectionConfig, Mode
+from kick_clip_generator.highlights.debug import debug_document, debug_name
+from kick_clip_generator.highlights.detect import segment
+from kick_clip_generator.highlights.segmentation import Segmentation
 from kick_clip_generator.jobs.inline import analyze_inline
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
@@ -25,6 +28,9 @@ from kick_clip_generator.pipeline.clips import ClipFile, ClipsMade, clips_folder
 from kick_clip_generator.pipeline.report import coverage_report
 from kick_clip_generator.service.models import ActiveModel, active_model
 from kick_clip_generator.sources.resolve import resolve
+
+# Beside the clips: how their moments were found.
+DEBUG_FOLDER = "debug"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class GenerateRequest:
         kinds: Kind = "both",
         max_audio_clips: int | None = None,
         max_video_clips: int | None = None,
+        mode: Mode | None = None,
         min_gap_s: float | None = None,
         clip_duration_s: float | None = None,
         start_minute: float | None = None,
@@ -87,6 +94,7 @@ class GenerateRequest:
             return settings.top_n_highlights if clips is None else clips
 
         config = DetectionConfig(
+            mode=mode or settings.highlight_mode,
             min_gap_s=settings.min_gap if min_gap_s is None else min_gap_s,
             max_audio=0 if kinds == "video" else most(max_audio_clips),
             max_video=0 if kinds == "audio" else most(max_video_clips),
@@ -192,7 +200,7 @@ def generate_highlights(
             plan_clips(detection.merged, detection.audio, detection.video),
             folder=folder,
             mode=request.cut,
-            timeline=analysis.timeline,
+            timeline=analysis.signals,
             source_id=source_id,
             highlight_ids=dict(zip(map(id, detection.merged), highlight_ids, strict=True)),
             model_version=model.number,
@@ -211,7 +219,27 @@ def generate_highlights(
     )
     if folder is not None:
         write_json(folder / manifest_name(now), document)
+        write_json(
+            folder / DEBUG_FOLDER / debug_name(request.config.mode),
+            debug_document(analysis.segmentation, analysis.signals),
+        )
     progress(Progress("done"))
     report = coverage_report(source, analysis.windows, analysis.timeline.duration_s, analysis.traffic + made.traffic)
-    all_notes = [*model.notes, *notes, *detection.notes, *made.notes, report]
+    all_notes = [*model.notes, *notes, *detection.notes, *analysis.notes, *made.notes, report]
     return GenerateResult(source, detection, analysis, made.files, folder, all_notes, document)
+
+
+def in_mode(
+    result: GenerateResult, mode: Mode, *, library: Library, settings: Settings, scorer: Scorer | None = None
+) -> Segmentation:
+    """What another mode finds in what was measured already.
+
+    Args:
+        result: of `generate_highlights`, with the same library, settings and scorer.
+        mode: which one; that of the run is answered at once.
+    """
+    done = result.analysis.segmentation
+    if mode == done.config.mode:
+        return done
+    model = ActiveModel(scorer) if scorer else active_model(library, settings)
+    return segment(result.analysis.signals, dataclasses.replace(done.config, mode=mode), model.scorer)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 
-from Crypto.Cipher import AES
-
 from kick_clip_generator.core.errors import SourceError
 from kick_clip_generator.sources.hls.tags import Key
 from kick_clip_generator.sources.net.http import HttpClient
@@ -42,6 +40,9 @@ class Decryptor:
         """
         if key is None or not data:
             return data
+        # Few streams need it, and it takes as long to import as numpy.
+        from Crypto.Cipher import AES
+
         secret = self._secret(key)
         if len(data) % AES.block_size:
             raise _not_decrypted(shown)

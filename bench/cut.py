@@ -1,0 +1,117 @@
+"""CPU of cutting a clip, exact and by copy, against plain ffmpeg doing the same; what the check costs is told apart."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.machine import Figure, cpu_s, describe, ended_children_s, load, print_figures, write_json
+from bench.streams import LARGE_LOOP_S, looped, made_large
+from kick_clip_generator.core.records import CutMode
+from kick_clip_generator.media.check import check_clip
+from kick_clip_generator.media.cut import cut
+from kick_clip_generator.media.ffmpeg import ffmpeg_path
+
+MODES: tuple[CutMode, ...] = ("exact", "copy")
+
+# Between two keyframes, as clips' starts are.
+START_S = 17.3
+
+PLAIN: dict[CutMode, list[str]] = {
+    "exact": ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-c:a", "aac", "-b:a", "192k", "-ar", "48000"],
+    "copy": ["-c", "copy"],
+}
+
+Runs = dict[str, list[float]]
+
+
+def main(argv: list[str]) -> int:
+    """Measure and print; there is no target."""
+    parser = argparse.ArgumentParser(prog="python -m bench cut", description=__doc__)
+    parser.add_argument("--media", type=Path, help="take the pictures from this recording instead of made ones")
+    parser.add_argument("--seconds", type=float, default=30, help="length of the clip (default 30)")
+    parser.add_argument("--repeats", type=int, default=3, help="how often each side runs (default 3)")
+    parser.add_argument("--json", type=Path, help="write the figures here, too")
+    options = parser.parse_args(argv)
+    ffmpeg = str(ffmpeg_path(None))
+    out = sys.stdout
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        piece = made_large(ffmpeg, folder, options.media)
+        source = looped(ffmpeg, piece, folder / "source.mp4", START_S + options.seconds + LARGE_LOOP_S)
+        runs = measured(ffmpeg, source, folder, options.seconds, options.repeats)
+    figures = summary(runs)
+    out.write(f"{describe(ffmpeg)}\na clip of {options.seconds:g} s of 1080p60, {options.repeats} runs each, medians; ")
+    out.write(f"{load():.1f} processes busy\n\n")
+    print_figures(out, figures)
+    write_json(options.json, {"figures": [figure.to_dict() for figure in figures], "runs": runs})
+    return 0
+
+
+def measured(
+    ffmpeg: str, source: Path, folder: Path, duration_s: float, repeats: int, start_s: float = START_S
+) -> Runs:
+    """CPU seconds of each side, in turns.
+
+    Args:
+        ffmpeg: the binary.
+        source: what to cut; it starts at 0.
+        folder: where clips are written.
+        duration_s: of the clip.
+        repeats: how often.
+        start_s: of the clip.
+
+    Returns:
+        "exact" and "copy" for our cut, "plain exact" and "plain copy" for ffmpeg's, "check exact" and "check copy" for
+        decoding our clip once more; one value per repeat.
+    """
+    clip = folder / "clip.mp4"
+    runs: Runs = {}
+    for _ in range(repeats):
+        for mode in MODES:
+            # The cut looks for the start first, in this process; that is part of its price.
+            with _timed(runs, mode):
+                done = cut(ffmpeg, source, clip, start_s=start_s, duration_s=duration_s, mode=mode)
+            with _timed(runs, f"check {mode}"):
+                check_clip(clip, duration_s=done.duration_s, has_video=done.has_video, has_audio=done.has_audio)
+            words = ["-v", "error", "-nostdin", "-y", "-ss", str(start_s), "-i", str(source), "-t", str(duration_s)]
+            plain = [ffmpeg, *words, *PLAIN[mode], "-movflags", "+faststart", str(clip)]
+            with _timed(runs, f"plain {mode}"):
+                subprocess.run(plain, check=True)
+    return runs
+
+
+def summary(runs: Runs) -> list[Figure]:
+    """Medians per side, and medians of the ratios within a repeat."""
+    figures: list[Figure] = []
+    for mode in MODES:
+        ours, check, plain = runs[mode], runs[f"check {mode}"], runs[f"plain {mode}"]
+        figures += [
+            Figure(f"{mode}: our cut", statistics.median(ours), unit="CPU-s"),
+            Figure(f"{mode}: plain ffmpeg", statistics.median(plain), unit="CPU-s"),
+            Figure(f"{mode}: our check of the clip", statistics.median(check), unit="CPU-s"),
+            Figure(f"{mode}: cut / plain ffmpeg", _ratio(ours, plain), unit="x"),
+            Figure(f"{mode}: cut and check / plain ffmpeg", _ratio(_added(ours, check), plain), unit="x"),
+        ]
+    return figures
+
+
+def _ratio(of: Sequence[float], to: Sequence[float]) -> float:
+    return statistics.median(a / b for a, b in zip(of, to, strict=True))
+
+
+def _added(one: Sequence[float], other: Sequence[float]) -> list[float]:
+    return [a + b for a, b in zip(one, other, strict=True)]
+
+
+@contextlib.contextmanager
+def _timed(runs: Runs, side: str) -> Iterator[None]:
+    before_s = cpu_s() + ended_children_s()
+    yield
+    runs.setdefault(side, []).append(cpu_s() + ended_children_s() - before_s)

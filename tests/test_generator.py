@@ -92,3 +92,8 @@ def test_the_root_imports_nothing_by_itself() -> None:
 def test_source_needs_a_rendition() -> None:
     with pytest.raises(ValueError, match="rendition"):
         Source("a", "file", "a", 1.0, "f", ())
+
+
+def test_a_cap_of_nothing_is_refused_with_its_range() -> None:
+    with pytest.raises(ClipGeneratorError, match="max_video_clips must be 1 to 25, got 0"):
+        GenerateRequest.checked(url="stream.mp4", settings=Settings(), max_video_clips=0)

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 # A closer look costs several times what the core signals do, so it ends at this share of a stream, the best moments
 # first; long streams never come near it.
-MOST_OF_THE_WINDOWS = 0.05
+MOST_OF_THE_WINDOWS = 0.1
 
 
 def promising_windows(timeline: Timeline, windows: Sequence[Window], config: DetectionConfig) -> list[Window]:

@@ -16,7 +16,7 @@ from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCal
 from kick_clip_generator.core.protocols import Scorer
 from kick_clip_generator.core.records import CutMode, Detection, Kind, Source, Span
 from kick_clip_generator.core.settings import LONGEST_STREAM_MIN, Settings
-from kick_clip_generator.highlights.config import DetectionConfig, Mode
+from kick_clip_generator.highlights.config import MOST_PER_KIND, DetectionConfig, Mode
 from kick_clip_generator.highlights.debug import debug_document, debug_name
 from kick_clip_generator.highlights.detect import segment
 from kick_clip_generator.highlights.segmentation import Segmentation
@@ -76,7 +76,7 @@ class GenerateRequest:
         """Fill in what is not given from the settings.
 
         Raises:
-            InputError: for an empty URL, or a start that is not before the end.
+            InputError: for an empty URL, a start that is not before the end, or a value out of its range.
         """
         if not url.strip():
             raise InputError("No stream was given; paste a link or the path of a file.")
@@ -90,14 +90,16 @@ class GenerateRequest:
                 )
             span = Span(start_s, end_s)
 
-        def most(clips: int | None) -> int:
+        def most(kind: str, clips: int | None) -> int:
+            if clips is not None and not 1 <= clips <= MOST_PER_KIND:
+                raise InputError(f"max_{kind}_clips must be 1 to {MOST_PER_KIND}, got {clips}.")
             return settings.top_n_highlights if clips is None else clips
 
         config = DetectionConfig(
             mode=mode or settings.highlight_mode,
             min_gap_s=settings.min_gap if min_gap_s is None else min_gap_s,
-            max_audio=0 if kinds == "video" else most(max_audio_clips),
-            max_video=0 if kinds == "audio" else most(max_video_clips),
+            max_audio=0 if kinds == "video" else most("audio", max_audio_clips),
+            max_video=0 if kinds == "audio" else most("video", max_video_clips),
             clip_duration_s=clip_duration_s,
             min_clip_s=settings.min_clip_seconds,
             max_clip_s=settings.max_clip_seconds,

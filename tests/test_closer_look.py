@@ -9,22 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from analyses import analyze_file
 
 from kick_clip_generator.core.clip_row import clip_row
 from kick_clip_generator.core.errors import Cancelled
-from kick_clip_generator.core.progress import CancelToken, Progress, silent
+from kick_clip_generator.core.progress import CancelToken, Progress
 from kick_clip_generator.core.records import Rendition, Source, Span, plan_windows
 from kick_clip_generator.core.settings import load_settings
 from kick_clip_generator.core.timeline import Timeline
 from kick_clip_generator.features import voice_activity
 from kick_clip_generator.features.registry import EXTENDED_NAMES, NAMES
 from kick_clip_generator.highlights.detect import DetectionConfig
-from kick_clip_generator.jobs.inline import analyze_inline
 from kick_clip_generator.learning.model import MLHighlightModel
-from kick_clip_generator.library.library import Library
 from kick_clip_generator.media.faces import cascade_path
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
-from kick_clip_generator.pipeline.analyze import Analysis, analyzed_span, beside, extended_pass
+from kick_clip_generator.pipeline.analyze import Analysis, beside, extended_pass
 from kick_clip_generator.pipeline.closer_look import MOST_OF_THE_WINDOWS, look_closer
 from kick_clip_generator.pipeline.lanes import DecodeOptions
 from kick_clip_generator.sources.renditions import for_analysis
@@ -136,25 +135,8 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_stream(tmp_path_factory.mktemp("stream") / "a.mp4", duration_s=300, events=EVENTS)
 
 
-def run(
-    stream: Path, folder: Path, signals: str, watch=silent, cancel: CancelToken | None = None, **config
-) -> Analysis:
-    settings = load_settings({"temp_dir": folder / "temp", "feature_dir": folder / "cache", "signals": signals})
-    source = resolve(str(stream), settings)
-    span, _ = analyzed_span(source, None, settings)
-    with Library.open(folder / "clips.db") as library:
-        library.record_source(source)
-        _, analysis = analyze_inline(
-            library,
-            source,
-            span,
-            settings=settings,
-            config=DetectionConfig(**config),
-            scorer=None,
-            progress=watch,
-            cancel=cancel or CancelToken(),
-        )
-    return analysis
+def run(stream: Path, folder: Path, signals: str, **others) -> Analysis:
+    return analyze_file(stream, folder, signals=signals, **others)
 
 
 @pytest.mark.slow
@@ -199,7 +181,7 @@ def test_candidates_are_looked_at_once_and_no_media_are_read_again(stream: Path,
     assert np.isnan(away["picture_novelty_mean"]) and np.isnan(away["voice_activity_max"])
 
     steps: list[Progress] = []
-    again = run(stream, tmp_path, "candidates", steps.append, min_gap_s=11.0)
+    again = run(stream, tmp_path, "candidates", progress=steps.append, config=DetectionConfig(min_gap_s=11.0))
     assert not steps and again.traffic.requests == 0
     np.testing.assert_array_equal(again.extended.values, analysis.extended.values)
 
@@ -233,9 +215,9 @@ def test_everywhere_and_a_run_that_was_stopped_goes_on(stream: Path, tmp_path: P
             token.cancel()
 
     with pytest.raises(Cancelled):
-        run(stream, tmp_path, "all", watch, token)
+        run(stream, tmp_path, "all", progress=watch, cancel=token)
     counts.clear()
-    analysis = run(stream, tmp_path, "all", lambda progress: counts.append(progress.done))
+    analysis = run(stream, tmp_path, "all", progress=lambda progress: counts.append(progress.done))
     assert counts == list(range(3, 13))
     np.testing.assert_array_equal(analysis.extended.values, expected.values)
     # What candidates are given is what everybody is given.

@@ -7,17 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from analyses import analyze_file
 
 from kick_clip_generator.core.errors import Cancelled
-from kick_clip_generator.core.progress import CancelToken, Progress, silent
-from kick_clip_generator.core.records import Source
-from kick_clip_generator.core.settings import Settings, load_settings
-from kick_clip_generator.highlights.detect import DetectionConfig
-from kick_clip_generator.jobs.inline import analyze_inline
-from kick_clip_generator.library.library import Library
+from kick_clip_generator.core.progress import CancelToken, Progress
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
-from kick_clip_generator.pipeline.analyze import Analysis, analyzed_span
-from kick_clip_generator.sources.resolve import resolve
+from kick_clip_generator.pipeline.analyze import Analysis
 from tests.streams import make_stream
 
 EVENTS = [(60.0, 70.0), (215.0, 226.0)]
@@ -28,26 +23,8 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_stream(tmp_path_factory.mktemp("stream") / "a.mp4", duration_s=300, events=EVENTS)
 
 
-def run(
-    stream: Path, folder: Path, effort: str, progress=silent, cancel: CancelToken | None = None, **changes: object
-) -> Analysis:
-    changes = {"temp_dir": folder / "temp", "feature_dir": folder / "features", "analysis_effort": effort, **changes}
-    settings: Settings = load_settings(changes)
-    source: Source = resolve(str(stream), settings)
-    span, _ = analyzed_span(source, None, settings)
-    with Library.open(folder / "clips.db") as library:
-        library.record_source(source)
-        _, analysis = analyze_inline(
-            library,
-            source,
-            span,
-            settings=settings,
-            config=DetectionConfig(),
-            scorer=None,
-            progress=progress,
-            cancel=cancel or CancelToken(),
-        )
-    return analysis
+def run(stream: Path, folder: Path, effort: str, **others) -> Analysis:
+    return analyze_file(stream, folder, analysis_effort=effort, **others)
 
 
 def test_glimpses_find_what_the_whole_stream_tells(stream: Path, tmp_path: Path) -> None:
@@ -88,9 +65,9 @@ def test_a_run_that_was_stopped_goes_on_in_either_pass(tmp_path: Path, keyframes
 
         if stop_at:
             with pytest.raises(Cancelled):
-                run(stream, tmp_path, "keyframes", watch, token)
+                run(stream, tmp_path, "keyframes", progress=watch, cancel=token)
         else:
-            analysis = run(stream, tmp_path, "keyframes", watch)
+            analysis = run(stream, tmp_path, "keyframes", progress=watch)
     np.testing.assert_array_equal(analysis.timeline.values, expected.values)
     # Nothing that was finished is measured again.
     assert seen.count(1) == passes

@@ -9,16 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from analyses import analyze_file
 
-from kick_clip_generator.core.progress import CancelToken, silent
-from kick_clip_generator.core.settings import Settings, load_settings
 from kick_clip_generator.features.registry import AUDIO_NAMES, FEATURES, NAMES, VIDEO_NAMES
-from kick_clip_generator.highlights.detect import DetectionConfig
-from kick_clip_generator.jobs.inline import analyze_inline
-from kick_clip_generator.library.library import Library
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
-from kick_clip_generator.pipeline.analyze import Analysis, analyzed_span
-from kick_clip_generator.sources.resolve import resolve
+from kick_clip_generator.pipeline.analyze import Analysis
 
 pytestmark = pytest.mark.slow
 
@@ -57,25 +52,6 @@ def made(target: Path, *words: str, length_s: float = LENGTH_S) -> Path:
     return target
 
 
-def analyzed(path: Path, folder: Path) -> Analysis:
-    settings: Settings = load_settings({"temp_dir": folder / "temp", "feature_dir": folder / "features"})
-    source = resolve(str(path), settings)
-    span, _ = analyzed_span(source, None, settings)
-    with Library.open(folder / "clips.db") as library:
-        library.record_source(source)
-        _, analysis = analyze_inline(
-            library,
-            source,
-            span,
-            settings=settings,
-            config=DetectionConfig(),
-            scorer=None,
-            progress=silent,
-            cancel=CancelToken(),
-        )
-    return analysis
-
-
 def assert_known(analysis: Analysis, *, audio: bool = True, video: bool = True) -> None:
     """All values of the media that are there are finite once their context is, and those of the others unknown."""
     timeline = analysis.timeline
@@ -97,7 +73,7 @@ def assert_known(analysis: Analysis, *, audio: bool = True, video: bool = True) 
 @pytest.mark.parametrize("rate_hz", [22_050, 44_100, 48_000])
 def test_sound_of_any_rate_and_layout(tmp_path: Path, rate_hz: int, layout: str) -> None:
     shape = ["-af", f"aformat=channel_layouts={layout}", "-ar", str(rate_hz)]
-    found = analyzed(made(tmp_path / "a.mp4", *picture(), *SOUND, *H264, *AAC, *shape), tmp_path)
+    found = analyze_file(made(tmp_path / "a.mp4", *picture(), *SOUND, *H264, *AAC, *shape), tmp_path)
     assert_known(found)
     # Pink noise under a tremolo, whatever carried it.
     level = found.timeline.column("rms_db")[2:-1]
@@ -108,7 +84,7 @@ def test_sound_of_any_rate_and_layout(tmp_path: Path, rate_hz: int, layout: str)
 def test_pictures_of_any_size(tmp_path: Path, size: str) -> None:
     # VP9 and FFV1 take odd sizes as they are; H.264 takes them in 4:4:4.
     coded = ["-c:v", "ffv1", "-pix_fmt", "yuv444p"]
-    assert_known(analyzed(made(tmp_path / "a.mkv", *picture(size), *SOUND, *coded, *AAC), tmp_path))
+    assert_known(analyze_file(made(tmp_path / "a.mkv", *picture(size), *SOUND, *coded, *AAC), tmp_path))
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
@@ -116,17 +92,17 @@ def test_turned_pictures(tmp_path: Path, turn: int) -> None:
     flat = made(tmp_path / "flat.mp4", *picture(), *SOUND, *H264, *AAC)
     turned = tmp_path / "turned.mp4"
     ffmpeg("-display_rotation:v:0", str(turn), "-i", str(flat), "-c", "copy", str(turned))
-    assert_known(analyzed(turned, tmp_path))
+    assert_known(analyze_file(turned, tmp_path))
 
 
 def test_a_frame_rate_that_varies(tmp_path: Path) -> None:
     jumpy = ["-vf", "select='lt(mod(n,90),45)+not(mod(n,11))'", "-fps_mode", "vfr"]
-    assert_known(analyzed(made(tmp_path / "a.mp4", *picture(), *SOUND, *H264, *AAC, *jumpy), tmp_path))
+    assert_known(analyze_file(made(tmp_path / "a.mp4", *picture(), *SOUND, *H264, *AAC, *jumpy), tmp_path))
 
 
 @pytest.mark.parametrize("rate", ["1", "24000/1001", "144"])
 def test_frame_rates_from_one_to_144(tmp_path: Path, rate: str) -> None:
-    assert_known(analyzed(made(tmp_path / "a.mp4", *picture(rate=rate), *SOUND, *H264, *AAC), tmp_path))
+    assert_known(analyze_file(made(tmp_path / "a.mp4", *picture(rate=rate), *SOUND, *H264, *AAC), tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -149,24 +125,24 @@ def test_frame_rates_from_one_to_144(tmp_path: Path, rate: str) -> None:
 )
 def test_codecs_and_depths(tmp_path: Path, suffix: str, coded: list[str]) -> None:
     sound = ["-c:a", "libopus"] if suffix == "webm" else ["-c:a", "libmp3lame"] if suffix == "avi" else AAC
-    found = analyzed(made(tmp_path / f"a.{suffix}", *picture(), *SOUND, *coded, *sound), tmp_path)
+    found = analyze_file(made(tmp_path / f"a.{suffix}", *picture(), *SOUND, *coded, *sound), tmp_path)
     assert_known(found)
     assert (found.timeline.column("motion")[2:-1] > 0).all()
 
 
 @pytest.mark.parametrize("name", ["a.m4a", "a.mp3", "a.wav", "a.flac", "a.ogg"])
 def test_sound_alone(tmp_path: Path, name: str) -> None:
-    assert_known(analyzed(made(tmp_path / name, *SOUND), tmp_path), video=False)
+    assert_known(analyze_file(made(tmp_path / name, *SOUND), tmp_path), video=False)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.ts", "a.mkv"])
 def test_pictures_alone(tmp_path: Path, name: str) -> None:
-    assert_known(analyzed(made(tmp_path / name, *picture(), *H264), tmp_path), audio=False)
+    assert_known(analyze_file(made(tmp_path / name, *picture(), *H264), tmp_path), audio=False)
 
 
 @pytest.mark.parametrize("length_s", [3, 0.7])
 def test_the_shortest_files(tmp_path: Path, length_s: float) -> None:
-    found = analyzed(made(tmp_path / "a.mp4", *picture(), *SOUND, *H264, *AAC, length_s=length_s), tmp_path)
+    found = analyze_file(made(tmp_path / "a.mp4", *picture(), *SOUND, *H264, *AAC, length_s=length_s), tmp_path)
     assert len(found.timeline) == int(length_s * 2)
     assert np.isfinite(found.timeline.column("rms_db")).any() and not np.isinf(found.timeline.values).any()
 
@@ -174,7 +150,7 @@ def test_the_shortest_files(tmp_path: Path, length_s: float) -> None:
 def test_silence_and_a_still_picture(tmp_path: Path) -> None:
     still = ["-f", "lavfi", "-i", "color=black:size=320x180:rate=30"]
     quiet = ["-f", "lavfi", "-i", "anullsrc=sample_rate=48000:channel_layout=stereo"]
-    found = analyzed(made(tmp_path / "a.mp4", *still, *quiet, *H264, *AAC), tmp_path)
+    found = analyze_file(made(tmp_path / "a.mp4", *still, *quiet, *H264, *AAC), tmp_path)
     assert not np.isinf(found.timeline.values).any()
     assert (found.timeline.column("motion")[2:-1] == 0).all()
     assert (found.timeline.column("black_ratio")[:-1] == 1).all()
@@ -188,7 +164,7 @@ def test_sound_that_begins_late_and_ends_early(tmp_path: Path) -> None:
     ffmpeg(
         "-i", str(video), "-itsoffset", "2.3", "-i", str(audio), "-map", "0:v", "-map", "1:a", "-c", "copy", str(target)
     )
-    timeline = analyzed(target, tmp_path).timeline
+    timeline = analyze_file(target, tmp_path).timeline
     assert np.isfinite(timeline.column("motion")[2:-1]).all()
     level = timeline.column("rms_db")
     assert np.isfinite(level[6:10]).all() and np.median(level[6:10]) > -45
@@ -201,7 +177,7 @@ def test_a_tone_and_a_beat_survive_their_codec(tmp_path: Path) -> None:
     (tmp_path / "beat").mkdir()
     tone = ["-f", "lavfi", "-i", "sine=frequency=1000:sample_rate=44100"]
     beat = ["-f", "lavfi", "-i", "aevalsrc='0.8*sin(2*PI*1500*t)*lt(mod(t,0.5),0.02)':s=48000"]
-    found = analyzed(made(tmp_path / "tone.mp4", *picture(), *tone, *H264, *AAC), tmp_path / "tone")
+    found = analyze_file(made(tmp_path / "tone.mp4", *picture(), *tone, *H264, *AAC), tmp_path / "tone")
     assert found.timeline.column("spectral_centroid")[1:-2] == pytest.approx(1000, abs=15)
-    found = analyzed(made(tmp_path / "beat.mp4", *picture(), *beat, *H264, *AAC), tmp_path / "beat")
+    found = analyze_file(made(tmp_path / "beat.mp4", *picture(), *beat, *H264, *AAC), tmp_path / "beat")
     assert found.timeline.column("tempo")[10:-1] == pytest.approx(120, abs=1)

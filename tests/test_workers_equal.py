@@ -7,16 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from analyses import analyze_file
 
-from kick_clip_generator.core.progress import CancelToken, silent
-from kick_clip_generator.core.records import Span
-from kick_clip_generator.core.settings import Settings, load_settings
 from kick_clip_generator.core.timeline import Timeline
 from kick_clip_generator.features.registry import AUDIO_NAMES, NAMES
-from kick_clip_generator.highlights.detect import DetectionConfig
-from kick_clip_generator.jobs.inline import analyze_inline
-from kick_clip_generator.library.library import Library
-from kick_clip_generator.sources.resolve import resolve
 from tests.streams import make_stream
 
 VIDEOS = Path(__file__).parents[2] / "shared" / "fixtures" / "video"
@@ -37,23 +31,10 @@ def stream(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return VIDEOS / request.param
 
 
-def measured(stream: Path, folder: Path, *, start_s: float = 0.0, **changes: object) -> Timeline:
-    """The features of a file from `start_s` on, as an analysis of every picture gives them."""
-    changes = {"analysis_effort": "full", "temp_dir": folder / "temp", "feature_dir": folder / "features", **changes}
-    settings: Settings = load_settings(changes)
-    source = resolve(str(stream), settings)
-    with Library.open(folder / f"{uuid.uuid4()}.db") as library:
-        library.record_source(source)
-        _, analysis = analyze_inline(
-            library,
-            source,
-            Span(start_s, source.duration_s),
-            settings=settings,
-            config=DetectionConfig(),
-            scorer=None,
-            progress=silent,
-            cancel=CancelToken(),
-        )
+def measured(stream: Path, folder: Path, **changes) -> Timeline:
+    """The features of a file, as an analysis of every picture gives them."""
+    changes = {"analysis_effort": "full", "database": f"{uuid.uuid4()}.db", **changes}
+    analysis = analyze_file(stream, folder, **changes)
     assert not analysis.windows["partial"] and not analysis.windows["failed"]
     return analysis.timeline
 

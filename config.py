@@ -101,10 +101,10 @@ MIN_GAP = 10
 TOP_N_HIGHLIGHTS = 10
 
 # Audio highlights below this score are not shown. 0 to 1.
-MIN_AUDIO_SCORE = 0.2
+MIN_AUDIO_SCORE = 0.05
 
 # Video highlights below this score are not shown. 0 to 1.
-MIN_VIDEO_SCORE = 0.2
+MIN_VIDEO_SCORE = 0.05
 
 # When no moment reaches its minimum score, give the best one.
 KEEP_BEST = True

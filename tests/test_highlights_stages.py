@@ -194,7 +194,7 @@ def test_of_overlapping_clips_the_better_stays() -> None:
 
 
 def test_a_boring_clip_is_dropped_unless_its_moment_is_strong() -> None:
-    ranked = [proposal(0, 0, 0.9, quality=0.1), proposal(1, 50, 0.3, quality=0.5), proposal(2, 100, 0.3, quality=0.1)]
+    ranked = [proposal(0, 0, 0.9, quality=0.1), proposal(1, 50, 0.1, quality=0.5), proposal(2, 100, 0.1, quality=0.1)]
     kept, decisions = filters.not_boring(ranked, V2)
     assert [one.index for one in kept] == [0, 1]
     assert decisions[2].action == "drop_boring"

@@ -129,8 +129,8 @@ class Settings(BaseSettings):
         10.0, ge=0, le=3600, description="Least distance between the peaks of two highlights of a kind, in seconds."
     )
     top_n_highlights: int = Field(10, ge=1, le=25, description="Clips per kind unless a flag says otherwise.")
-    min_audio_score: float = Field(0.2, ge=0, le=1, description="Audio highlights below this score are not shown.")
-    min_video_score: float = Field(0.2, ge=0, le=1, description="Video highlights below this score are not shown.")
+    min_audio_score: float = Field(0.05, ge=0, le=1, description="Audio highlights below this score are not shown.")
+    min_video_score: float = Field(0.05, ge=0, le=1, description="Video highlights below this score are not shown.")
     keep_best: bool = Field(True, description="When no moment reaches its minimum score, give the best one.")
     heuristic_weight: float = Field(
         0.6, ge=0, le=1, description="Share of the heuristic score once a model is trained."

@@ -19,7 +19,11 @@ from kick_clip_generator.highlights.scoring import Evidence
 from kick_clip_generator.highlights.signals import Medium
 
 # Evidence (weighted σ over ten seconds) that makes a score of one half.
-HALF_SCORE: Mapping[Medium, float] = {"audio": 2.5, "video": 3.75}
+HALF_SCORE: Mapping[Medium, float] = {"audio": 3.2, "video": 4.8}
+
+# How the odds of a highlight grow with its evidence. Both are such that a score is about the share of highlights with
+# that score that were right on the development streams, rounded towards caution (docs/decisions/0015).
+ODDS_POWER = 4.0
 
 # From here on a change of the picture is a cut; so many in an event are a sequence of them.
 CUT_STRENGTH = 0.5
@@ -77,8 +81,8 @@ def anchor_of(
         timeline: features of the stream.
         cuts: shape `(ticks,)`, whether the picture is cut there.
     """
-    # Odds are the square of the evidence: nothing scores 0, HALF_SCORE a half, and twice that 0.8, in every stream.
-    odds = (candidate.response / HALF_SCORE[medium]) ** 2
+    # Nothing scores 0, and HALF_SCORE a half, in every stream.
+    odds = (candidate.response / HALF_SCORE[medium]) ** ODDS_POWER
     score = odds / (1 + odds)
     reasons = reasons_for(candidate, evidence, score)
     strongest = max(reasons, key=lambda reason: reason.contribution).text

@@ -64,7 +64,7 @@ class V2Config:
     quality_w_dead_time: float = 0.2
     quality_anchor_boost: float = 0.25
     boring_max_quality: float = 0.25
-    boring_spare_score: float = 0.4
+    boring_spare_score: float = 0.15
     near_duplicate_distance: float = 0.75
     overlap_iou_threshold: float = 0.35
     target_clip_count_soft: int = 200
@@ -139,8 +139,8 @@ class DetectionConfig:
     clip_duration_s: float | None = None
     min_clip_s: float = 5.0
     max_clip_s: float = 60.0
-    min_audio_score: float = 0.2
-    min_video_score: float = 0.2
+    min_audio_score: float = 0.05
+    min_video_score: float = 0.05
     keep_best: bool = False
     heuristic_weight: float = 0.6
     ml_weight: float = 0.4

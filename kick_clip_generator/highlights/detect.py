@@ -34,8 +34,8 @@ __all__ = ["MOST_PER_KIND", "DetectionConfig", "detect", "segment"]
 
 MEDIA: tuple[Medium, ...] = ("audio", "video")
 
-# Chance alone lets a steady stream score up to about this.
-BARELY = 0.05
+# Less than this is rounding.
+BARELY = 0.002
 
 
 def detect(timeline: Timeline, config: DetectionConfig, scorer: Scorer | None = None) -> Detection:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kick_clip_generator.core.records import Highlight
+from kick_clip_generator.highlights.anchors import ODDS_POWER
 from kick_clip_generator.highlights.reasons import scaled, shorten
 
 MOST_MERGED = 50
@@ -19,7 +20,7 @@ NEARLY_CERTAIN = 1 - 1e-9
 def merge(audio: Sequence[Highlight], video: Sequence[Highlight]) -> tuple[Highlight, ...]:
     """Audio and video highlights of the same moment become one of kind "both"; best first, at most `MOST_MERGED`.
 
-    The odds of a merged highlight are the sum of both, so agreement always scores higher than either alone.
+    The evidence of both counts as if it were at right angles, so agreement always scores higher than either alone.
     """
     free = list(video)
     merged: list[Highlight] = []
@@ -38,7 +39,8 @@ def merge(audio: Sequence[Highlight], video: Sequence[Highlight]) -> tuple[Highl
 def _both(heard: Highlight, seen: Highlight) -> Highlight:
     stronger = heard if heard.score >= seen.score else seen
     score = _either(heard.score, seen.score)
-    share = _odds(heard.score) / (_odds(heard.score) + _odds(seen.score)) if score > 0 else 0.5
+    weight = _evidence(heard.score) + _evidence(seen.score)
+    share = _evidence(heard.score) / weight if weight > 0 else 0.5
     reasons = (
         *(scaled(heard.reasons, share * score / heard.score) if heard.score else ()),
         *(scaled(seen.reasons, (1 - share) * score / seen.score) if seen.score else ()),
@@ -56,11 +58,12 @@ def _both(heard: Highlight, seen: Highlight) -> Highlight:
     )
 
 
-def _odds(score: float) -> float:
+def _evidence(score: float) -> float:
+    """The square of the evidence that makes a score, in units of what makes one half, see `anchors`."""
     score = min(score, NEARLY_CERTAIN)
-    return score / (1 - score)
+    return float((score / (1 - score)) ** (2 / ODDS_POWER))
 
 
 def _either(one: float, other: float) -> float:
-    odds = _odds(one) + _odds(other)
+    odds = (_evidence(one) + _evidence(other)) ** (ODDS_POWER / 2)
     return odds / (1 + odds)

@@ -13,9 +13,9 @@ from kick_clip_generator.highlights.clip_window import ClipWindow
 from kick_clip_generator.highlights.config import V2Config
 
 # Excitement is in units of what scores one half; a clip that holds this much on average is as exciting as they get.
-FULL_EXCITEMENT = 2.5
+FULL_EXCITEMENT = 2.0
 # Under this, nothing happens.
-DEAD_EXCITEMENT = 0.05
+DEAD_EXCITEMENT = 0.04
 # A story builds up before its peak and has time to end: the peak lies between these shares of the clip.
 PEAK_FROM, PEAK_TO = 0.2, 0.8
 CALM_S = 2.0

@@ -27,7 +27,7 @@ PREFETCH_SEGMENTS = 3
 # The analysis reads the cheapest quality of at least this height, in pixels. 100 to 4320.
 ANALYSIS_HEIGHT = 160
 
-# full decodes every frame; auto those that others refer to, and from 720p60 and 1080p up only a keyframe and a tenth of a second behind it, where they are at most 3 s apart; keyframes does so for all sizes. One of auto, full, keyframes.
+# full decodes every frame; auto those that others refer to, and from 720p60 and 1080p up only a keyframe and a tenth of a second behind it, where they are at most 3 s apart; keyframes does so for any size. One of auto, full, keyframes.
 ANALYSIS_EFFORT = "auto"
 
 # Decodes pictures from 720p up: auto tries what this machine has once and takes what beats software; none is software. One of auto, cuda, qsv, vaapi, videotoolbox, none.

@@ -281,9 +281,11 @@ def test_a_full_or_read_only_output_stops_before_the_work(folder: Path, library:
 
 
 @pytest.mark.slow
-def test_five_ratings_retrain_and_blend(folder: Path, library: Library) -> None:
-    settings = Settings(min_training_samples=5, retrain_every=5, min_audio_score=0, min_video_score=0)
-    generate(folder / "stream.mp4", library, settings, clip_duration_s=6.0, cut="copy", min_gap_s=4)
+def test_five_ratings_retrain_and_blend(tmp_path: Path, library: Library) -> None:
+    settings = Settings(min_training_samples=5, retrain_every=5)
+    events = [(start_s, start_s + 8.0) for start_s in (12.0, 40.0, 70.0, 100.0, 130.0)]
+    stream = make_stream(tmp_path / "five.mp4", duration_s=150.0, events=events)
+    generate(stream, library, settings, clip_duration_s=6.0, cut="copy")
     messages: list[str] = []
     for stars in (5, 1, 4, 2, 5):
         clip = next_to_rate(library)
@@ -292,7 +294,7 @@ def test_five_ratings_retrain_and_blend(folder: Path, library: Library) -> None:
     assert messages[3] == "Not enough ratings yet: 4 of 5."
     model = library.active_model()
     assert model is not None and model.n == 1 and Path(model.path).exists()
-    after = generate(folder / "stream.mp4", library, settings, make_clips=False, min_gap_s=4)
+    after = generate(stream, library, settings, make_clips=False)
     best = after.detection.audio[0]
     assert best.score == pytest.approx(0.6 * best.heuristic_score + 0.4 * best.ml_score)
     assert any(reason.signal == "ratings" for reason in best.reasons)

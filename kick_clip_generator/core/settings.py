@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     analysis_effort: Literal["auto", "full", "keyframes"] = Field(
         "auto",
         description="full decodes every frame; auto those that others refer to, and from 720p60 and 1080p up only a "
-        "keyframe and a tenth of a second behind it, where they are at most 3 s apart; keyframes does so for all sizes.",
+        "keyframe and a tenth of a second behind it, where they are at most 3 s apart; keyframes does so for any size.",
     )
     hwaccel: Literal["auto", "cuda", "qsv", "vaapi", "videotoolbox", "none"] = Field(
         "auto",

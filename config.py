@@ -133,8 +133,20 @@ MIN_TRAINING_SAMPLES = 10
 # Clips
 # -----
 
-# How clips are cut: copy (fast, starts at a keyframe) or exact (re-encoded). One of copy, exact.
-CUT = "exact"
+# How clips are cut: copy (fast, starts at a keyframe), smart (to the frame, re-encoded up to the first keyframe only) or exact (re-encoded). One of copy, smart, exact.
+CUT = "smart"
+
+# Clips that you dropped are deleted after so many days; 0: never. 0 to 3650.
+DROP_DAYS = 30
+
+# Exports
+# -------
+
+# Names of exported files: text with any of {channel}, {date}, {rank}, {title}, {source}, {kind}, {score}, {stars}, {start}, {end}, {duration} and {id}.
+EXPORT_NAME = "{channel}_{date}_{rank:02d}_{title}"
+
+# Where exported clips go unless you say otherwise.
+EXPORT_DIR = "exports"
 
 # Folders and programs
 # --------------------

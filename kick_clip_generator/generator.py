@@ -13,8 +13,12 @@ from kick_clip_generator.core.records import CutMode, Highlight
 from kick_clip_generator.core.settings import Settings, load_settings, with_changes
 from kick_clip_generator.highlights.merge import merge
 from kick_clip_generator.learning.model import MLHighlightModel
+from kick_clip_generator.library.records import Label
 from kick_clip_generator.pipeline.retrain import RetrainResult, retrain_models
+from kick_clip_generator.service.bounds import move_bounds
 from kick_clip_generator.service.cut import cut_highlights
+from kick_clip_generator.service.export import ChosenClip, ExportRequest, export_clips
+from kick_clip_generator.service.folders import set_label
 from kick_clip_generator.service.generate import GenerateRequest, generate_highlights
 from kick_clip_generator.service.library import open_library
 
@@ -107,7 +111,7 @@ class KickClipGenerator:
             url: the stream they were found in.
             highlights: in the order in which the files are numbered.
             output: a folder to write the clips flat into; None for `OUTPUT_DIR/<source>/`.
-            cut: "copy" or "exact"; None for the setting.
+            cut: "copy", "smart" or "exact"; None for the setting.
 
         Returns:
             One path per clip that could be made, in the order of `highlights`.
@@ -128,6 +132,53 @@ class KickClipGenerator:
         self.notes = made.notes
         return [file.path for file in made.files]
 
+    def move_clip(self, clip: int, start: float | None = None, end: float | None = None, *, url: str = "") -> Path:
+        """Give a clip of the library other ends, cut anew from its source; its number, name, stars and label stay.
+
+        Args:
+            clip: its number.
+            start, end: in the stream, in seconds; None leaves that end where it is.
+            url: where its source is now, when its link was signed or its file was moved; empty for where it was.
+
+        Returns:
+            Its file.
+
+        Raises:
+            ClipGeneratorError: with one sentence that says what went wrong; the clip stays as it is.
+        """
+        self._cancel = CancelToken()
+        with open_library(self.settings) as library:
+            done = move_bounds(
+                clip,
+                start,
+                end,
+                library=library,
+                settings=self.settings,
+                url=url or None,
+                progress=self.progress,
+                cancel=self._cancel,
+            )
+        self.notes = [done.note] if done.note else []
+        return done.clip.path
+
+    def keep(self, clip: int) -> Path:
+        """Keep a clip of the library: its file moves to `keep/`, and it teaches what is good.
+
+        Returns:
+            Where it lies now.
+
+        Raises:
+            ClipGeneratorError: with one sentence that says what went wrong.
+        """
+        return self._label(clip, "keep")
+
+    def drop(self, clip: int) -> Path:
+        """Drop a clip of the library: its file moves to `drop/`, and it teaches what is not; see `DROP_DAYS`.
+
+        Returns, Raises: as `keep`.
+        """
+        return self._label(clip, "drop")
+
     def export_highlights_json(
         self, audio: Sequence[Highlight], video: Sequence[Highlight], path: Path | None = None
     ) -> Path:
@@ -143,6 +194,48 @@ class KickClipGenerator:
         target = path or self.settings.clips_dir / manifest_name(datetime.now())
         return write_json(target, highlights_document(audio=audio, video=video, merged=merge(audio, video)))
 
+    def export(
+        self,
+        clips: Sequence[int],
+        *,
+        to: str = "folder",
+        into: str | Path = "",
+        name: str = "",
+        compound: bool = False,
+        crossfade: float = 0.0,
+    ) -> list[str]:
+        """Send clips of the library to a destination. What could not be sent is said in `notes`.
+
+        Args:
+            clips: their numbers, in order.
+            to: "folder", "zip", or a destination that is installed (see docs/extending.md).
+            into: the folder or file; empty for `EXPORT_DIR`.
+            name: a template such as "{rank:02d} {title}"; empty for `EXPORT_NAME`.
+            compound: all in one file, with a chapter for each.
+            crossfade: seconds that each part of a compound fades into the next.
+
+        Returns:
+            Where each file is now.
+
+        Raises:
+            ClipGeneratorError: with one sentence that says what went wrong.
+        """
+        self._cancel = CancelToken()
+        request = ExportRequest(
+            clips=[ChosenClip(number) for number in clips],
+            to=to,
+            into=str(into),
+            name=name,
+            compound=compound,
+            crossfade_s=crossfade,
+        )
+        with open_library(self.settings) as library:
+            result = export_clips(
+                request, library=library, settings=self.settings, progress=self.progress, cancel=self._cancel
+            )
+        self.notes = (*result.failures, *result.notes)
+        return [exported.where for exported in result.sent]
+
     def retrain(self) -> RetrainResult:
         """Train on all ratings of the library; regressors assigned to `model`, an `MLHighlightModel`, are used.
 
@@ -155,6 +248,12 @@ class KickClipGenerator:
         template = self.model if isinstance(self.model, MLHighlightModel) else None
         with open_library(self.settings) as library:
             return retrain_models(library, self.settings, template=template)
+
+    def _label(self, clip: int, label: Label) -> Path:
+        with open_library(self.settings) as library:
+            done = set_label(library, self.settings, clip, label)
+        self.notes = [done.outcome.message]
+        return done.clip.path
 
     def _request(
         self,

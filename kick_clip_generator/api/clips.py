@@ -71,10 +71,15 @@ def clip_document(clip: Clip) -> dict[str, Any]:
         "stars": clip.stars,
         "skipped": clip.skipped,
         "kept": clip.kept,
+        "dropped": clip.dropped,
+        "moved": clip.moved,
         "size_bytes": clip.size,
         "sha256": clip.sha256,
         "cut": clip.cut,
         **clip.highlight.to_dict(),
+        # What the file shows: its ends may have been moved.
+        "start": round(clip.span.start_s, 3),
+        "end": round(clip.span.end_s, 3),
     }
 
 

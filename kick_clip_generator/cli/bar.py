@@ -13,7 +13,13 @@ from tqdm import tqdm
 from kick_clip_generator.core.progress import Progress
 from kick_clip_generator.core.timeline import clock
 
-TITLES = {"demo": "Making the demo", "resolve": "Resolving", "analyze": "Analysing", "clips": "Cutting"}
+TITLES = {
+    "demo": "Making the demo",
+    "resolve": "Resolving",
+    "analyze": "Analysing",
+    "clips": "Cutting",
+    "export": "Exporting",
+}
 PLAIN_LINE_EVERY_S = 5.0
 
 

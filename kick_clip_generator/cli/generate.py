@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from kick_clip_generator.cli.arguments import number, seconds_or_auto, setting
+from kick_clip_generator.cli.arguments import add_cut_argument, number, seconds_or_auto, setting
 from kick_clip_generator.cli.source_arguments import add_source_arguments, add_stream_arguments, with_source_arguments
 from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.settings import LONGEST_STREAM_MIN, Settings
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
     add_detection_arguments(parser)
     clips = parser.add_argument_group("clips")
-    clips.add_argument("--cut", choices=("copy", "exact"), help="copy: fast, exact: re-encoded (default: exact)")
+    add_cut_argument(clips)
     clips.add_argument("--output", type=Path, metavar="DIR", help="write the clips flat into DIR")
     clips.add_argument("--json", type=Path, metavar="FILE", help="also write the highlights to FILE")
 

@@ -24,7 +24,7 @@ def print_result(result: GenerateResult) -> None:
         print(f"\n{len(result.clips)} {'clip' if len(result.clips) == 1 else 'clips'} in {result.folder}")
         for clip_file in result.clips:
             span = clip_file.highlight.clip
-            print(f"  {clip_file.path.name}  {clock(span.start_s)}, {span.duration_s:.1f} s")
+            print(f"  {clip_file.path.name}  {clock(span.start_s)}, {span.duration_s:.1f} s, no. {clip_file.id}")
 
 
 def printable(text: str) -> str:

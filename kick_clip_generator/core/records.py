@@ -10,7 +10,7 @@ from typing import Any, Literal
 from kick_clip_generator.core.timeline import TICK_S, first_tick_at, tick_containing
 
 Kind = Literal["audio", "video", "both"]
-CutMode = Literal["copy", "exact"]
+CutMode = Literal["copy", "smart", "exact"]
 
 # Merging what overlaps at all joined neighbors: mean AP 0.827 on the development streams, 0.849 with this share.
 SAME_MOMENT = 0.3

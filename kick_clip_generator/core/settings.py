@@ -144,9 +144,24 @@ class Settings(BaseSettings):
     min_training_samples: int = Field(10, ge=2, le=100000, description="No model below this many ratings.")
 
     # Clips
-    cut: Literal["copy", "exact"] = Field(
-        "exact", description="How clips are cut: copy (fast, starts at a keyframe) or exact (re-encoded)."
+    cut: Literal["copy", "smart", "exact"] = Field(
+        "smart",
+        description="How clips are cut: copy (fast, starts at a keyframe), smart (to the frame, re-encoded up to the "
+        "first keyframe only) or exact (re-encoded).",
     )
+    drop_days: float = Field(
+        30.0, ge=0, le=3650, description="Clips that you dropped are deleted after so many days; 0: never."
+    )
+
+    # Exports
+    export_name: str = Field(
+        "{channel}_{date}_{rank:02d}_{title}",
+        min_length=1,
+        max_length=500,
+        description="Names of exported files: text with any of {channel}, {date}, {rank}, {title}, {source}, {kind}, "
+        "{score}, {stars}, {start}, {end}, {duration} and {id}.",
+    )
+    export_dir: Path = Field(Path("exports"), description="Where exported clips go unless you say otherwise.")
 
     # Folders and programs
     output_dir: Path = Field(Path("output_clips"), description="Where clips go.")

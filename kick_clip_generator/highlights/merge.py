@@ -66,4 +66,4 @@ def _evidence(score: float) -> float:
 
 def _either(one: float, other: float) -> float:
     odds = (_evidence(one) + _evidence(other)) ** (ODDS_POWER / 2)
-    return odds / (1 + odds)
+    return float(odds / (1 + odds))

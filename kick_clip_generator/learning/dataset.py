@@ -23,7 +23,7 @@ class Sample(Protocol):
         source_id: the stream it came from; clips of one stream are never on both sides of a test.
         kind: "audio" or "video".
         row: the feature row that chose it, see `core.clip_row`.
-        stars: 1-5.
+        stars: 1-5; a clip without stars that was kept or dropped comes with what that is worth.
         rated_at: when, in seconds since 1970.
     """
 

@@ -67,8 +67,10 @@ class ClipStore(Store):
                 score=float(record.highlight.score),
                 cut=record.cut,
                 model_version_n=record.model_version,
+                quality=record.quality,
+                home=str(record.file.path.parent),
             )
-            _set_file(row, record.file)
+            set_file(row, record.file)
             session.add(row)
             session.flush()
             session.add(tables.ClipFeature(clip_id=row.id, row=to_json(record.row)))
@@ -79,13 +81,13 @@ class ClipStore(Store):
         LibraryError: when there is none of that id, or it was forgotten.
         """
         with self.reading() as session:
-            return _clip(*_found(session, clip_id))
+            return as_clip(*found_clip(session, clip_id))
 
     def clip_at(self, path: Path) -> Clip | None:
         """The clip that was recorded at a path, None when there is none; its file may be gone (`is_precious`)."""
         with self.reading() as session:
             found = session.execute(_with_source().where(tables.Clip.path == str(canonical(path)))).first()
-            return None if found is None else _clip(*found)
+            return None if found is None else as_clip(*found)
 
     def clips(self, query: ClipQuery = ClipQuery()) -> Page[Clip]:  # noqa: B008  # frozen
         """One page of clips; the next page begins after the last clip of this one, wherever that has moved.
@@ -102,7 +104,7 @@ class ClipStore(Store):
             statement = statement.where(here < last if falling else here > last)
         statement = statement.order_by(*(column.desc() if falling else column for column in columns))
         with self.reading() as session:
-            found = [_clip(row, source) for row, source in session.execute(statement.limit(query.limit + 1))]
+            found = [as_clip(row, source) for row, source in session.execute(statement.limit(query.limit + 1))]
         items = tuple(found[: query.limit])
         return Page(items, _cursor(query, items[-1]) if len(found) > query.limit else None)
 
@@ -115,18 +117,18 @@ class ClipStore(Store):
             LibraryError: when there is no such clip, or the new path belongs to another clip.
         """
         with self.writing() as session:
-            row, source = _found(session, clip_id)
+            row, source = found_clip(session, clip_id)
             if kept is not None:
                 row.kept = kept
             if file is not None:
                 other = select(exists().where(tables.Clip.path == str(file.path), tables.Clip.id != clip_id))
                 if session.scalar(other):
                     raise LibraryError(f"{file.path} belongs to another clip; choose another name.")
-                _set_file(row, file)
+                set_file(row, file)
             if span is not None:
                 row.start_s, row.end_s = float(span.start_s), float(span.end_s)
             session.flush()
-            return _clip(row, source)
+            return as_clip(row, source)
 
     def forget_clip(self, clip_id: int) -> None:
         """Take a clip out of the library, not off the disk. Ratings that it got go on teaching the models.
@@ -135,15 +137,16 @@ class ClipStore(Store):
             LibraryError: when there is no such clip.
         """
         with self.writing() as session:
-            _forget(session, _found(session, clip_id)[0])
+            _forget(session, found_clip(session, clip_id)[0])
 
     @staticmethod
     def is_precious(clip: Clip) -> bool:
         """Whether the place of a clip must not be used again.
 
-        It is rated or kept, or its file is not the one that was recorded: somebody moved or changed it.
+        It is rated, kept or dropped, its ends were moved, or its file is not the one that was recorded: somebody moved
+        or changed it.
         """
-        if clip.stars is not None or clip.kept:
+        if clip.stars is not None or clip.kept or clip.dropped or clip.moved:
             return True
         try:
             stat = clip.path.stat()
@@ -156,7 +159,7 @@ def _with_source() -> Select[tables.Clip, tables.Source]:
     return select(tables.Clip, tables.Source).join(tables.Source, tables.Source.id == tables.Clip.source_id)
 
 
-def _found(session: Session, clip_id: int) -> tuple[tables.Clip, tables.Source]:
+def found_clip(session: Session, clip_id: int) -> tuple[tables.Clip, tables.Source]:
     row = session.execute(_with_source().where(tables.Clip.id == clip_id, tables.Clip.path.is_not(None))).first()
     if row is None:
         raise LibraryError(f"There is no clip {clip_id} in the library; it may have been forgotten.")
@@ -172,7 +175,7 @@ def _forget(session: Session, row: tables.Clip) -> None:
         session.execute(delete(tables.Clip).where(tables.Clip.id == row.id))
 
 
-def _set_file(row: tables.Clip, file: Published) -> None:
+def set_file(row: tables.Clip, file: Published) -> None:
     row.path = str(file.path)
     row.name = file.path.name
     row.search = file.path.name.casefold()
@@ -209,6 +212,8 @@ def _conditions(query: ClipQuery) -> list[ColumnElement[bool]]:
         conditions.append(tables.Clip.skipped.is_(query.skipped))
     if query.kept is not None:
         conditions.append(tables.Clip.kept.is_(query.kept))
+    if query.dropped is not None:
+        conditions.append(tables.Clip.dropped_at.is_not(None) == query.dropped)
     if query.source_id is not None:
         conditions.append(tables.Clip.source_id == query.source_id)
     return [and_(*conditions)]
@@ -243,7 +248,7 @@ def _parse_cursor(query: ClipQuery) -> tuple[Any, ...]:
     raise InputError("This page marker does not fit the list any more; start again at the first page.")
 
 
-def _clip(row: tables.Clip, source: tables.Source) -> Clip:
+def as_clip(row: tables.Clip, source: tables.Source) -> Clip:
     return Clip(
         id=row.id,
         source_id=row.source_id,
@@ -265,4 +270,8 @@ def _clip(row: tables.Clip, source: tables.Source) -> Clip:
         kept=row.kept,
         model_version=row.model_version_n,
         created_at=row.created_at,
+        home=Path(row.home) if row.home else Path(row.path or "").parent,
+        quality=row.quality,
+        dropped=row.dropped_at is not None,
+        moved=row.moved_at is not None,
     )

@@ -58,12 +58,15 @@ def part_file(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def publish(part: Path, target: Path, *, replace: bool = False) -> Published:
+def publish(
+    part: Path, target: Path, *, replace: bool = False, announce: Callable[[Published], None] | None = None
+) -> Published:
     """Give a finished file its name, so that it survives a power cut whole or not at all.
 
     Args:
         part: beside the target, see `part_path`.
         replace: put it in the place of a file that is there.
+        announce: called with what will be there, just before it is.
 
     Raises:
         LibraryError: when the target exists and `replace` is False, or the disk refuses; `part` is left then.
@@ -73,6 +76,9 @@ def publish(part: Path, target: Path, *, replace: bool = False) -> Published:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
             stat = os.fstat(file.fileno())
+        published = Published(canonical(target), stat.st_size, digest, stat.st_mtime_ns)
+        if announce is not None:
+            announce(published)
         if replace:
             part.replace(target)
         else:
@@ -84,7 +90,33 @@ def publish(part: Path, target: Path, *, replace: bool = False) -> Published:
         ) from error
     except OSError as error:
         raise _explain(error, target, "written") from error
-    return Published(canonical(target), stat.st_size, digest, stat.st_mtime_ns)
+    return published
+
+
+def move_file(path: Path, target: Path) -> None:
+    """Move a file to a name that is free, on the same disk.
+
+    Raises:
+        LibraryError: when the target exists, or the disk refuses; the file stays where it is then.
+    """
+    try:
+        _rename_to_new(path, target)
+        for folder in {path.parent, target.parent}:
+            _sync_folder(folder)
+    except FileExistsError as error:
+        raise LibraryError(f"{target} is there already and was not overwritten; move it away.") from error
+    except OSError as error:
+        raise _explain(error, target, "written") from error
+
+
+def sha256_of(path: Path) -> str:
+    """The digest of a file's content, hexadecimal.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sweep_parts(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from kick_clip_generator.library.engine import BACKUP_FOLDER, explained, make_en
 from kick_clip_generator.library.files import canonical, part_file, publish
 from kick_clip_generator.library.jobs import JobStore
 from kick_clip_generator.library.migrate import prepare
+from kick_clip_generator.library.places import PlaceStore
 from kick_clip_generator.library.ratings import RatingStore
 from kick_clip_generator.library.records import Published
 from kick_clip_generator.library.sources import SourceStore
@@ -22,7 +23,7 @@ from kick_clip_generator.library.sources import SourceStore
 OPEN_TIMEOUT_S = 10.0
 
 
-class Library(SourceStore, JobStore, ClipStore, RatingStore):
+class Library(SourceStore, JobStore, ClipStore, PlaceStore, RatingStore):
     """Sources, jobs, highlights, clips, ratings and models. Safe to use from several threads; a context manager.
 
     >>> with Library.open(settings.database_path) as library:

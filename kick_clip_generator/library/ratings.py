@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from kick_clip_generator.core.errors import InputError, LibraryError
 from kick_clip_generator.library import tables
 from kick_clip_generator.library.files import canonical
 from kick_clip_generator.library.records import (
+    LABEL_STARS,
     MAX_STARS,
     MIN_STARS,
     ModelVersion,
@@ -52,11 +53,14 @@ class RatingStore(Store):
             session.flush()
             return _totals(session)
 
+    def rating_totals(self) -> RatingTotals:
+        """As `rate` returns them."""
+        with self.reading() as session:
+            return _totals(session)
+
     def training_samples(self) -> list[Sample]:
-        """The latest stars of each clip, in the order they were given. Skips are not labels."""
-        newest = (
-            select(func.max(tables.Rating.id)).where(tables.Rating.stars.is_not(None)).group_by(tables.Rating.clip_id)
-        )
+        """The latest stars of each clip, or else its label, in the order they were given. Skips are not labels."""
+        newest = _newest(tables.Rating.stars.is_not(None)).union_all(_newest_labels())
         statement = (
             select(tables.Rating, tables.Clip.source_id, tables.Clip.kind, tables.ClipFeature.row)
             .join(tables.Clip, tables.Clip.id == tables.Rating.clip_id)
@@ -71,7 +75,7 @@ class RatingStore(Store):
                     source_id=source_id,
                     kind=kind,
                     row={name: nan_if_none(value) for name, value in row.items()},
-                    stars=rating.stars or 0,
+                    stars=rating.stars or LABEL_STARS[rating.label or ""],
                     rated_at=rating.created_at,
                     rating_id=rating.id,
                 )
@@ -85,8 +89,10 @@ class RatingStore(Store):
             rated = select(tables.Clip.stars, func.count()).where(tables.Clip.stars.is_not(None))
             for stars, count in session.execute(rated.group_by(tables.Clip.stars)):
                 by_stars[stars or 0] = count
-            skips = session.scalar(select(func.count()).where(tables.Rating.stars.is_(None))) or 0
-        return RatingCounts(by_stars, skips)
+            neither = tables.Rating.stars.is_(None), tables.Rating.label.is_(None)
+            skips = session.scalar(select(func.count()).where(*neither)) or 0
+            labeled = session.scalar(select(func.count()).where(tables.Rating.id.in_(_newest_labels()))) or 0
+        return RatingCounts(by_stars, skips, labeled)
 
     def next_model_n(self) -> int:
         """The number of the next model, for the name of its folder; `record_model` says when somebody was faster."""
@@ -163,8 +169,27 @@ class RatingStore(Store):
             row.active = True
 
 
+def _newest(which: ColumnElement[bool]) -> Select[int]:
+    """The latest of some ratings, of each clip that has any."""
+    return select(func.max(tables.Rating.id)).where(which).group_by(tables.Rating.clip_id)
+
+
+def _newest_labels() -> Select[int]:
+    """The labels that teach: of clips without stars, and not taken back."""
+    return (
+        select(tables.Rating.id)
+        .join(tables.Clip, tables.Clip.id == tables.Rating.clip_id)
+        .where(
+            tables.Rating.id.in_(_newest(tables.Rating.label.is_not(None))),
+            tables.Rating.label.in_(tuple(LABEL_STARS)),
+            tables.Clip.stars.is_(None),
+        )
+    )
+
+
 def _totals(session: Session) -> RatingTotals:
-    stars = tables.Rating.stars.is_not(None)
+    # Labels that teach nothing, of clips with stars, must not call for one training after the other.
+    stars = or_(tables.Rating.stars.is_not(None), tables.Rating.id.in_(_newest_labels()))
     newest = select(func.coalesce(func.max(tables.ModelVersion.last_rating_id), 0)).scalar_subquery()
     total = session.scalar(select(func.count()).select_from(tables.Rating).where(stars)) or 0
     since = session.scalar(select(func.count()).select_from(tables.Rating).where(stars, tables.Rating.id > newest)) or 0

@@ -18,6 +18,11 @@ ClipSort = Literal["newest", "oldest", "score", "stars", "name"]
 
 MIN_STARS, MAX_STARS = 1, 5
 
+Label = Literal["keep", "drop"]
+
+# What a label teaches where nobody gave stars: a kept clip is a good one, which leaves room above for five stars.
+LABEL_STARS: Mapping[str, int] = {"keep": 4, "drop": 1}
+
 Item = TypeVar("Item")
 
 
@@ -128,6 +133,7 @@ class ClipRecord:
         span: what was cut.
         row: the features that ranking saw (`core.clip_row`), NaN where unknown.
         model_version: the learned model that took part in choosing it, None for the heuristic alone.
+        quality: the setting of the rendition that was cut, so that new ends are cut from the same one.
     """
 
     source_id: int
@@ -139,6 +145,7 @@ class ClipRecord:
     row: Mapping[str, float]
     model_version: int | None = None
     highlight_id: int | None = None
+    quality: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +153,14 @@ class Clip:
     """A recorded clip.
 
     Attributes:
+        highlight: as it was found; `span` differs from its clip where somebody moved the ends.
+        home: the folder that it was made in, with `keep/` and `drop/` below.
         name: the file's name.
         stars: the latest 1–5, None when it has none.
         skipped: somebody looked and gave no stars.
         kept: must not be overwritten or cleaned away.
+        dropped: goes after a while, see `folders.scan_folders`.
+        moved: somebody chose its ends by hand.
     """
 
     id: int
@@ -172,6 +183,34 @@ class Clip:
     kept: bool
     model_version: int | None
     created_at: float
+    home: Path
+    quality: str | None
+    dropped: bool
+    moved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewEnds:
+    """Ends that a clip is about to get, and the file that will show them."""
+
+    file: Published
+    span: Span
+    cut: CutMode
+
+
+@dataclass(frozen=True, slots=True)
+class FileNote:
+    """What a scan of the folders needs to know of a clip; `dropped_at` is None unless it is dropped."""
+
+    id: int
+    path: Path
+    home: Path
+    size: int
+    mtime_ns: int
+    sha256: str
+    label: Label | None
+    dropped_at: float | None
+    announced: NewEnds | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +221,7 @@ class ClipQuery:
         text: words that must all occur in the file name, title, channel or URL; upper and lower case alike.
         min_stars: 1–5; clips without stars are left out then.
         unrated: only clips without stars.
-        kept, skipped: only those (True), only the others (False), all (None).
+        kept, skipped, dropped: only those (True), only the others (False), all (None).
         after: `Page.after` of the page before.
         limit: clips on a page, 1–500.
     """
@@ -193,6 +232,7 @@ class ClipQuery:
     unrated: bool = False
     skipped: bool | None = None
     kept: bool | None = None
+    dropped: bool | None = False
     source_id: int | None = None
     sort: ClipSort = "newest"
     after: str | None = None
@@ -209,7 +249,7 @@ class Page(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class RatingTotals:
-    """Ratings with stars, in all and since the newest model was trained (whether or not it was promoted)."""
+    """Stars and labels, in all and since the newest model was trained (whether or not it was promoted)."""
 
     total: int
     since_last_model: int
@@ -222,10 +262,12 @@ class RatingCounts:
     Attributes:
         by_stars: clips by their latest stars; every key 1–5 is there.
         skips: how often somebody skipped.
+        labeled_clips: those without stars that were kept or dropped.
     """
 
     by_stars: Mapping[int, int]
     skips: int
+    labeled_clips: int = 0
 
     @property
     def rated_clips(self) -> int:
@@ -234,7 +276,12 @@ class RatingCounts:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A label to learn from: the latest stars of a clip, with the features that ranking saw."""
+    """A label to learn from, with the features that ranking saw.
+
+    Attributes:
+        stars: the latest of the clip; of one without stars that was kept or dropped, what that is worth
+            (`LABEL_STARS`).
+    """
 
     clip_id: int
     source_id: int

@@ -74,7 +74,7 @@ class SourceStore(Store):
     def replace_highlights(self, source_id: int, job_id: int | None, highlights: Sequence[Highlight]) -> list[int]:
         """Put the highlights of a new analysis in the place of the source's older ones.
 
-        Older ones whose clips are rated or kept stay; one that was found again keeps its id.
+        Older ones whose clips are rated, kept, dropped or moved stay; one that was found again keeps its id.
 
         Returns:
             the id of each highlight, in the order given.
@@ -82,7 +82,12 @@ class SourceStore(Store):
         with self.writing() as session:
             precious = select(tables.Clip.highlight_id).where(
                 tables.Clip.highlight_id.is_not(None),
-                or_(tables.Clip.stars.is_not(None), tables.Clip.kept),
+                or_(
+                    tables.Clip.stars.is_not(None),
+                    tables.Clip.kept,
+                    tables.Clip.moved_at.is_not(None),
+                    tables.Clip.dropped_at.is_not(None),
+                ),
             )
             of_source = tables.Highlight.source_id == source_id
             session.execute(delete(tables.Highlight).where(of_source, tables.Highlight.id.not_in(precious)))

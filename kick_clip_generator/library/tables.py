@@ -186,6 +186,13 @@ class Clip(Base):
     skipped: Mapped[bool] = mapped_column(default=False)
     kept: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[float] = mapped_column(default=database_now())
+    # The folder that `keep/` and `drop/` lie in. Null in rows of older versions, which knew neither: their own folder.
+    home: Mapped[str | None]
+    quality: Mapped[str | None]
+    moved_at: Mapped[float | None]
+    dropped_at: Mapped[float | None]
+    # New ends whose file is about to be published: a kill between the file and its row is mended by the next scan.
+    announced: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     __table_args__ = (
         Index("ix_clip_score_id", "score", "id"),
@@ -202,7 +209,7 @@ class ClipFeature(Base):
 
 
 class Rating(Base):
-    """Only ever added to. `stars` is null for a skip."""
+    """Only ever added to: stars, or a label ("keep", "drop", "none" when it was taken back); a skip has neither."""
 
     __tablename__ = "rating"
     __table_args__ = (Index(None, "clip_id", "id"), _NEVER_REUSE)
@@ -212,6 +219,7 @@ class Rating(Base):
     stars: Mapped[int | None]
     model_version_n: Mapped[int | None] = mapped_column(ForeignKey("model_version.n"))
     created_at: Mapped[float] = mapped_column(default=database_now())
+    label: Mapped[str | None]
 
 
 # Sorting puts clips without stars below one star. A literal, because a bound 0 would not match the index (100,000

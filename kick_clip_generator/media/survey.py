@@ -45,6 +45,7 @@ class Survey:
         shown_s: when the frame appeared that is on screen at `start_s`.
         seek_s: where ffmpeg begins to read; NaN: at the beginning, without a seek.
         video, audio: which streams.
+        video_end_s, audio_end_s: where each medium ends in the clip; NaN where it has nothing there.
     """
 
     origin_s: float
@@ -56,6 +57,8 @@ class Survey:
     audio: int = -1
     video_codec: str = ""
     audio_codec: str = ""
+    video_end_s: float = math.nan
+    audio_end_s: float = math.nan
     channels: int = 2
     hdr: bool = False
 
@@ -118,12 +121,14 @@ def _look(
         found.video = video.index
         found.video_codec = video.codec_context.codec.canonical_name
         found.hdr = video.codec_context.color_trc in HDR_TRANSFERS
+        found.video_end_s = max(min(p.end_s, end_s) for p in inside if p.stream == video.index)
         found.shown_s = max(p.begin_s for p in pictures if key_s <= p.begin_s <= start_s + EDGE_S)
         indexed = container.format.name.split(",")[0] in INDEXED_DEMUXERS
         found.seek_s = key_s - (0.0 if indexed else UNINDEXED_LEAD_S)
     if isinstance(audio, AudioStream) and audio.index in heard:
         found.audio = audio.index
         found.audio_codec = audio.codec_context.codec.canonical_name
+        found.audio_end_s = max(min(p.end_s, end_s) for p in inside if p.stream == audio.index)
         found.channels = min(2, audio.codec_context.layout.nb_channels)
     if found.seek_s <= max(origin_s, 0.0):
         found.seek_s = math.nan

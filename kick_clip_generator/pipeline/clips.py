@@ -1,4 +1,4 @@
-"""Highlights become files: fetched from the best rendition, cut, checked by decoding, published, recorded."""
+"""Highlights become files: fetched from the best rendition, cut, checked, published, recorded."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from kick_clip_generator.library.records import Clip, ClipQuery, ClipRecord
 from kick_clip_generator.media.check import check_clip
 from kick_clip_generator.media.cut import CutResult, cut
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
+from kick_clip_generator.pipeline.thumbnails import make_thumbnail
 from kick_clip_generator.pipeline.workspace import workspace
 from kick_clip_generator.sources.chunk import MediaSpan
 from kick_clip_generator.sources.net.traffic import Traffic
@@ -40,6 +41,13 @@ log = logging.getLogger(__name__)
 
 # Two cuts of one moment whose ends differ by less than this are the same clip.
 SAME_END_S = 0.05
+
+# A clip that fails its check is cut anew in the next way, which leaves less to the source.
+STRICTER: Mapping[CutMode, Sequence[CutMode]] = {
+    "copy": ("copy", "smart", "exact"),
+    "smart": ("smart", "exact"),
+    "exact": ("exact",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class ClipsMade:
 
     Attributes:
         files: in the order of the plan.
-        notes: one sentence for each clip that failed or was cut in another way.
+        notes: one sentence for each clip that failed, and for each reason to cut in another way.
         traffic: what was asked of servers.
     """
 
@@ -98,8 +106,9 @@ def cut_clips(
 ) -> ClipsMade:
     """Cut what is not there yet.
 
-    A clip of the same source with the same ends and the same cut is taken as it is. A file that was rated, kept or
-    moved, or that the library does not know, is never written over: the new clip gets the next free name.
+    A clip of the same source with the same ends and the same cut is taken as it is, also from `keep/`; so is one whose
+    ends were moved by hand, and one that was dropped is not made again. A file that was rated, kept or moved, or that
+    the library does not know, is never written over: the new clip gets the next free name.
 
     Args:
         source: its best rendition is cut.
@@ -114,7 +123,8 @@ def cut_clips(
         settings: checked settings.
         progress: told after each clip.
         cancel: ends the run between and within cuts; published clips stay.
-        may_replace: put new clips in the place of untouched ones of an earlier run.
+        may_replace: this is a ranking: put new clips in the place of untouched ones of an earlier run, and leave out
+            what was dropped.
 
     Raises:
         MediaError: when not one clip could be made.
@@ -124,26 +134,37 @@ def cut_clips(
     if not planned:
         return ClipsMade()
     folder = canonical(folder / "_").parent
-    stored = {clip.path: clip for clip in _clips_of(library, source_id) if clip.path.parent == folder}
-    ready = {index: same for index, plan in enumerate(planned) if (same := _same_cut(plan, mode, stored.values()))}
+    ours = [clip for clip in _clips_of(library, source_id) if clip.home == folder]
+    stored = {clip.path: clip for clip in ours}
+    dropped = [clip for clip in ours if clip.dropped] if may_replace else []
+    left_out = {index for index, plan in enumerate(planned) if _same_cut(plan, mode, dropped)}
+    present = [clip for clip in ours if not clip.dropped and untouched(clip)]
+    ready = {index: same for index, plan in enumerate(planned) if (same := _same_cut(plan, mode, present))}
     taken = {clip.path for clip in ready.values()}
     files: list[ClipFile] = []
     notes: list[str] = []
+    if left_out:
+        notes.append(f"Clips that you dropped were not made again: {len(left_out)} (see {folder / 'drop'}).")
     failures: list[str] = []
-    with workspace(settings.temp_dir) as temp, _LazyTracks(source, settings, cancel) as lazy:
+    remarks: dict[str, list[str]] = {}
+    with workspace(settings.temp_dir) as temp, LazyTracks(source, settings, cancel) as lazy:
         for index, plan in enumerate(planned):
             cancel.check()
             progress(Progress("clips", index, len(planned), message=plan.stem))
+            if index in left_out:
+                continue
             if index in ready:
-                files.append(ClipFile(ready[index].id, ready[index].path, plan.kind, plan.highlight))
+                same = ready[index]
+                shown = dataclasses.replace(plan.highlight, clip=same.span) if same.moved else plan.highlight
+                files.append(ClipFile(same.id, same.path, plan.kind, shown))
                 continue
             try:
                 # The span first: what it fetches also tells whether there is a picture.
-                with _fetched(lazy.tracks, plan.highlight.clip, temp) as media:
+                with fetched(lazy.tracks, plan.highlight.clip, temp) as media:
                     name = f"{plan.stem}{_suffix(lazy.tracks)}"
                     target, replace = _target(folder / name, stored, taken, may_replace=may_replace)
                     with part_file(target) as part:
-                        done = _make(lazy.tracks, media, plan.highlight.clip, part, mode, settings, cancel)
+                        done = make_clip(lazy.tracks, media, plan.highlight.clip, part, mode, settings, cancel)
                         published = publish(part, target, replace=replace)
             except (Cancelled, LibraryError, SourceLost):
                 raise
@@ -163,19 +184,22 @@ def cut_clips(
                     row=clip_row(timeline, plan.highlight.event),
                     model_version=model_version,
                     highlight_id=highlight_ids.get(id(plan.highlight)),
+                    quality=settings.quality,
                 )
             )
+            make_thumbnail(published.path, plan.highlight.peak_s - media.offset_s - done.start_s)
             files.append(ClipFile(clip_id, published.path, plan.kind, plan.highlight, done.note))
             if done.note:
-                notes.append(f"{target.name}: {done.note}")
+                remarks.setdefault(done.note, []).append(target.name)
         traffic = lazy.traffic
     progress(Progress("clips", len(planned), len(planned)))
     if failures and not files:
         raise MediaError(f"Not one of {len(planned)} clips could be made; the first: {failures[0]}")
+    notes += [f"{names[0] if len(names) == 1 else f'{len(names)} clips'}: {note}" for note, names in remarks.items()]
     return ClipsMade(files, [*failures, *notes], traffic)
 
 
-class _LazyTracks:
+class LazyTracks:
     """Opens the wanted rendition when the first clip needs it: a run that finds all its clips made reads nothing."""
 
     def __init__(self, source: Source, settings: Settings, cancel: CancelToken) -> None:
@@ -195,7 +219,7 @@ class _LazyTracks:
     def traffic(self) -> Traffic:
         return self._tracks.traffic if self._tracks is not None else Traffic()
 
-    def __enter__(self) -> _LazyTracks:
+    def __enter__(self) -> LazyTracks:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -210,25 +234,28 @@ def _suffix(tracks: Tracks) -> str:
 def _clips_of(library: Library, source_id: int) -> Iterator[Clip]:
     after: str | None = None
     while True:
-        page = library.clips(ClipQuery(source_id=source_id, sort="oldest", after=after, limit=500))
+        page = library.clips(ClipQuery(source_id=source_id, dropped=None, sort="oldest", after=after, limit=500))
         yield from page.items
         after = page.after
         if after is None:
             return
 
 
-def _same_cut(plan: PlannedClip, mode: CutMode, stored: Iterable[Clip]) -> Clip | None:
-    wanted = plan.highlight.clip
-    for clip in stored:
-        close = (
-            abs(clip.span.start_s - wanted.start_s) < SAME_END_S and abs(clip.span.end_s - wanted.end_s) < SAME_END_S
-        )
-        if close and clip.cut == mode and clip.kind == plan.kind and _untouched(clip):
+def _same_cut(plan: PlannedClip, mode: CutMode, clips: Iterable[Clip]) -> Clip | None:
+    """The clip that shows what is planned, or did before its ends were moved."""
+    for clip in clips:
+        same = _same_ends(plan.highlight.clip, clip.span) and clip.cut == mode
+        if clip.kind == plan.kind and (same or (clip.moved and _same_ends(plan.highlight.clip, clip.highlight.clip))):
             return clip
     return None
 
 
-def _untouched(clip: Clip) -> bool:
+def _same_ends(one: Span, other: Span) -> bool:
+    return abs(one.start_s - other.start_s) < SAME_END_S and abs(one.end_s - other.end_s) < SAME_END_S
+
+
+def untouched(clip: Clip) -> bool:
+    """Whether its file is there as it was recorded."""
     try:
         stat = clip.path.stat()
     except OSError:
@@ -245,7 +272,7 @@ def _target(path: Path, stored: Mapping[Path, Clip], taken: set[Path], *, may_re
 
 
 @contextlib.contextmanager
-def _fetched(tracks: Tracks, span: Span, temp: Path) -> Iterator[MediaSpan]:
+def fetched(tracks: Tracks, span: Span, temp: Path) -> Iterator[MediaSpan]:
     """The media around a clip, for as long as it is cut."""
     media = tracks.span(span, temp)
     try:
@@ -255,7 +282,7 @@ def _fetched(tracks: Tracks, span: Span, temp: Path) -> Iterator[MediaSpan]:
             media.path.unlink(missing_ok=True)
 
 
-def _make(
+def make_clip(
     tracks: Tracks,
     media: MediaSpan,
     span: Span,
@@ -281,14 +308,30 @@ def _make(
             has_audio=tracks.has_audio,
             cancel=cancel,
         )
-        check_clip(part, duration_s=done.duration_s, has_video=done.has_video, has_audio=done.has_audio)
+        cancel.check()
+        check_clip(
+            part,
+            duration_s=done.duration_s,
+            has_video=done.has_video,
+            has_audio=done.has_audio,
+            video_s=done.video_s,
+            audio_s=done.audio_s,
+            seam_s=done.seam_s,
+            source=media.path,
+            start_s=done.start_s,
+        )
         return done
 
-    try:
-        return made(mode)
-    except MediaError as error:
-        if mode == "exact":
-            raise
-        # Packets that are missing in the source show only in a copy; encoding fills the gap.
-        log.info("A copy did not pass its check, so the clip is encoded: %s", error)
-        return dataclasses.replace(made("exact"), note="A plain copy was not sound, so the clip was re-encoded.")
+    failed = ""
+    for way in STRICTER[mode]:
+        try:
+            done = made(way)
+        except MediaError as error:
+            if way == "exact":
+                raise
+            # Packets that are missing in the source show only where they are copied; encoding fills the gap.
+            log.info("A %s cut did not pass its check: %s", way, error)
+            failed = failed or f"A {way} cut was not sound ({str(error).rstrip('.')}), so the clip was cut anew."
+        else:
+            return dataclasses.replace(done, note=" ".join(filter(None, (failed, done.note))))
+    raise AssertionError("the last way raises or returns")

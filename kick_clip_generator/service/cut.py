@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from kick_clip_generator.clips.plan import plan_clips
 from kick_clip_generator.core.clip_row import SURROUNDINGS_S
-from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback, silent
 from kick_clip_generator.core.records import Highlight, Span
 from kick_clip_generator.core.settings import Settings
@@ -14,6 +13,8 @@ from kick_clip_generator.jobs.inline import analyze_inline
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.pipeline.analyze import analyzed_span
 from kick_clip_generator.pipeline.clips import ClipsMade, clips_folder, cut_clips
+from kick_clip_generator.service.bounds import require_inside
+from kick_clip_generator.service.folders import scan
 from kick_clip_generator.service.generate import GenerateRequest, require_recording
 from kick_clip_generator.sources.resolve import resolve
 
@@ -32,7 +33,7 @@ def cut_highlights(
     The stretch around them is analysed where it has not been yet, so that the clips carry features for training.
 
     Raises:
-        InputError: when a highlight lies behind the end of the source.
+        InputError: when a clip reaches beyond the end of the source.
         ClipGeneratorError: as `generate_highlights`.
     """
     if not highlights:
@@ -42,13 +43,10 @@ def cut_highlights(
     source = resolve(request.url, settings, token)
     require_recording(source)
     for highlight in highlights:
-        if highlight.clip.start_s >= source.duration_s:
-            raise InputError(
-                f"A clip from {highlight.clip.start_s:g} s lies behind the end of the stream "
-                f"({source.duration_s:.1f} s); choose an earlier one."
-            )
+        require_inside(highlight.clip, source)
     folder = clips_folder(source, settings, request.output)
     source_id = library.record_source(source)
+    scan(library, settings)
     around = Span(
         max(0.0, min(h.event.start_s for h in highlights) - SURROUNDINGS_S),
         max(h.event.end_s for h in highlights) + SURROUNDINGS_S,

@@ -26,6 +26,7 @@ from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.analyze import Analysis, analyzed_span
 from kick_clip_generator.pipeline.clips import ClipFile, ClipsMade, clips_folder, cut_clips
 from kick_clip_generator.pipeline.report import coverage_report
+from kick_clip_generator.service.folders import scan
 from kick_clip_generator.service.models import ActiveModel, active_model
 from kick_clip_generator.sources.resolve import resolve
 
@@ -181,6 +182,7 @@ def generate_highlights(
     ffmpeg_path(settings.ffmpeg_path)  # a program that is missing must not show after an hour of work
     folder = clips_folder(source, settings, request.output) if request.make_clips else None
     source_id = library.record_source(source)
+    scan(library, settings)  # a server's library has been open for long
     model = ActiveModel(scorer) if scorer else active_model(library, settings)
     job_id, analysis = analyze_inline(
         library,

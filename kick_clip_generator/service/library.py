@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.library.library import Library
+from kick_clip_generator.service.folders import scan
 
 
 def open_library(settings: Settings) -> Library:
     """Open `clips.db`, making and migrating it where needed; a context manager.
 
+    What was done to the clips' files in a file manager since is noted, see `service.folders`.
+
     Raises:
         LibraryError: when it is locked, damaged, newer than the program, or its folder cannot be written.
     """
-    return Library.open(settings.database_path)
+    library = Library.open(settings.database_path)
+    try:
+        scan(library, settings)
+    except BaseException:
+        library.close()
+        raise
+    return library

@@ -46,8 +46,15 @@ def rate(library: Library, settings: Settings, clip_id: int, stars: int | None) 
     totals = library.rate(clip_id, stars, clip.model_version)
     if stars is None:
         return RateOutcome(totals.total, "Skipped.")
+    return after_rating(library, settings)
+
+
+def after_rating(library: Library, settings: Settings) -> RateOutcome:
+    """What stars, or a clip that was kept or dropped, lead to: a training when it is time for one."""
+    totals = library.rating_totals()
+    counts = library.rating_counts()
     # A clip that is rated again is still one label.
-    rated = library.rating_counts().rated_clips
+    rated = counts.rated_clips + counts.labeled_clips
     if rated < settings.min_training_samples:
         return RateOutcome(totals.total, f"Not enough ratings yet: {rated} of {settings.min_training_samples}.")
     if totals.since_last_model < settings.retrain_every:

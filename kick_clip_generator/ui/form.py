@@ -14,7 +14,11 @@ MOST_CLIPS = 25
 LONGEST_URL = 4096
 
 KIND_CHOICES = [("Sound and picture", "both"), ("Sound", "audio"), ("Picture", "video")]
-CUT_CHOICES = [("Exact (re-encoded)", "exact"), ("Fast copy (starts at a keyframe)", "copy")]
+CUT_CHOICES = [
+    ("Smart (to the frame, re-encoded up to the first keyframe only)", "smart"),
+    ("Exact (re-encoded)", "exact"),
+    ("Fast copy (starts at a keyframe)", "copy"),
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pytest
 
 from kick_clip_generator.core.records import Span
 from kick_clip_generator.core.timeline import TICK_S, Timeline
+from kick_clip_generator.features.derived import deltas
 from kick_clip_generator.features.registry import FEATURES, NAMES
 from kick_clip_generator.highlights.boundaries import COMPONENTS
 from kick_clip_generator.highlights.config import MODES, DetectionConfig, Mode, V1Config, V2Config
@@ -20,6 +21,7 @@ from kick_clip_generator.highlights.normalized import normalized
 from kick_clip_generator.highlights.segmentation import Segmentation
 from kick_clip_generator.highlights.signals import SIGNALS
 from kick_clip_generator.pipeline.features_file import features_json
+from kick_clip_generator.pipeline.structure import structure_of
 
 KEYS = [
     *("version", "mode", "stream", "config", "feature_summary", "excitement_summary", "anchors", "boundaries"),
@@ -218,6 +220,32 @@ def test_features_can_be_plotted() -> None:
         np.testing.assert_allclose(told, raw, atol=1e-4 * max(np.nanmax(np.abs(raw)), 0.1))
         np.testing.assert_allclose(np.array(document["normalized"][name], np.float64), z.column(name), atol=0.0051)
     assert document["values"]["rms_db"][:21].count(None) == 20
+    assert set(document["deltas"]) == {f"mfcc_{n}" for n in range(1, 14)}
+    slope = np.array(document["deltas"]["mfcc_1"], np.float64)
+    np.testing.assert_allclose(slope, deltas(timeline.column("mfcc_1")), atol=1e-3)
+
+
+def test_structure_lies_where_it_is_in_the_stream() -> None:
+    timeline = noise(400)
+    values = timeline.values.copy()
+    for name, calm in (("rms_db", -20.0), ("scene_strength", 0.02), ("black_ratio", 0.0), ("picture_change", 5.0)):
+        values[:, NAMES.index(name)] = calm
+    values[100:140, NAMES.index("rms_db")] = -70.0
+    values[200:202, NAMES.index("rms_db")] = -40.0
+    values[300, NAMES.index("rms_db")] = -5.0
+    values[50, NAMES.index("scene_strength")] = 0.6
+    values[60:64, NAMES.index("black_ratio")] = 1.0
+    values[80:90, NAMES.index("picture_change")] = 0.1
+    found = structure_of(replace(timeline, values=values, first_tick=1000))
+    assert found["silences"] == [[550.0, 570.0]]
+    assert found["audio_dips"] == [[600.0, 601.0]]
+    # The level between the silence and the dip is one too: its middle.
+    assert found["loudness_peaks"] == [584.75, 650.25]
+    assert found["cuts"] == [525.25]
+    assert found["black"] == [[530.0, 532.0]]
+    assert found["freezes"] == [[539.5, 545.0]]
+    nothing = structure_of(Timeline.unknown(NAMES, 0, 40))
+    assert not any(nothing.values())
 
 
 def test_features_of_nothing_are_a_document_too() -> None:

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kick_clip_generator.core.timeline import TICK_S, Timeline
+from kick_clip_generator.features.derived import deltas
 from kick_clip_generator.features.registry import FEATURES, FEATURES_VERSION
 from kick_clip_generator.highlights.config import Mode
 from kick_clip_generator.highlights.normalized import normalized
+from kick_clip_generator.pipeline.structure import structure_of
 
 # Of the largest value of a signal; a chart shows fewer.
 DIGITS = 5
@@ -32,8 +34,9 @@ def features_json(timeline: Timeline) -> Iterator[str]:
         timeline: what was measured.
 
     Yields:
-        A document with `step_sec`, `start_sec`, `ticks`, `signals` (name, unit, meaning, …), and `values` and
-        `normalized` (robust standard deviations out of the surroundings): a list per name, None where unknown.
+        A document with `step_sec`, `start_sec`, `ticks`, `signals` (name, unit, meaning, …), `structure` (see there),
+        and `values`, `normalized` (robust standard deviations out of the surroundings) and `deltas` (local slopes per
+        tick, of the MFCCs): a list per name, None where unknown.
     """
     head = {
         "version": FEATURES_VERSION,
@@ -42,10 +45,14 @@ def features_json(timeline: Timeline) -> Iterator[str]:
         "end_sec": timeline.end_s,
         "ticks": len(timeline),
         "signals": _meanings(timeline),
+        "structure": structure_of(timeline),
     }
     yield json.dumps(head, ensure_ascii=False, allow_nan=False)[:-1]
     yield from _columns("values", timeline, None)
     yield from _columns("normalized", normalized(timeline), Z_DECIMALS)
+    mfcc = [place for place, name in enumerate(timeline.names) if name.startswith("mfcc_")]
+    slopes = Timeline(tuple(timeline.names[place] for place in mfcc), deltas(timeline.values[:, mfcc]))
+    yield from _columns("deltas", slopes, None)
     yield "}\n"
 
 

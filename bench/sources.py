@@ -31,7 +31,7 @@ from tests.origin.virtual import SEGMENT_S, VirtualStream
 ROOT = Path(__file__).resolve().parent.parent
 SHORT_S = 1200.0
 CLIP_S = 30.0
-CLIPS = 10
+CLIPS = 20
 LONG_SEGMENTS = 9000
 TOO_MANY_LINES = 1_000_000
 FAILING = 0.05

@@ -14,8 +14,7 @@ from pathlib import Path
 from bench.machine import Figure, cpu_s, describe, ended_children_s, load, print_figures, write_json
 from bench.streams import LARGE_LOOP_S, looped, made_large
 from kick_clip_generator.core.records import CutMode
-from kick_clip_generator.media.check import check_clip
-from kick_clip_generator.media.cut import cut
+from kick_clip_generator.media.cut import check_cut, cut
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 
 MODES: tuple[CutMode, ...] = ("exact", "smart", "copy")
@@ -86,17 +85,7 @@ def measured(
             with _timed(runs, mode):
                 done = cut(ffmpeg, source, clip, start_s=start_s, duration_s=duration_s, mode=mode)
             with _timed(runs, f"check {mode}"):
-                check_clip(
-                    clip,
-                    duration_s=done.duration_s,
-                    has_video=done.has_video,
-                    has_audio=done.has_audio,
-                    video_s=done.video_s,
-                    audio_s=done.audio_s,
-                    seam_s=done.seam_s,
-                    source=source,
-                    start_s=done.start_s,
-                )
+                check_cut(clip, done, source)
             if done.mode != mode:
                 raise ValueError(f"expected a {mode} cut, got {done.mode}: {done.note}")
             if mode not in PLAIN:

@@ -22,8 +22,7 @@ from bench.machine import Figure, describe, print_figures, write_json
 from bench.streams import MADE_SOUND
 from kick_clip_generator.core.errors import MediaError
 from kick_clip_generator.core.records import CutMode
-from kick_clip_generator.media.check import check_clip
-from kick_clip_generator.media.cut import cut
+from kick_clip_generator.media.cut import check_cut, cut
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 
 RATE_HZ = 30
@@ -151,17 +150,7 @@ def _one(
     done = cut(ffmpeg, source, target, start_s=start_s, duration_s=duration_s, mode=mode)
     failed = ""
     try:
-        check_clip(
-            target,
-            duration_s=done.duration_s,
-            has_video=done.has_video,
-            has_audio=done.has_audio,
-            video_s=done.video_s,
-            audio_s=done.audio_s,
-            seam_s=done.seam_s,
-            source=source,
-            start_s=done.start_s,
-        )
+        check_cut(target, done, source)
     except MediaError as error:
         failed = str(error)
     # By the rule: what is on screen at the start, up to what appears before the end.

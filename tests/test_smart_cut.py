@@ -18,7 +18,7 @@ from kick_clip_generator.core.errors import Cancelled, MediaError
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.media.boxes import trim_tracks
 from kick_clip_generator.media.check import check_clip
-from kick_clip_generator.media.cut import CutResult, cut
+from kick_clip_generator.media.cut import check_cut, cut
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.media.h264 import Framing, SequenceSet, avcc, joined, kind_of, sets_in
 
@@ -50,20 +50,6 @@ def make(ffmpeg: str, tmp_path_factory: pytest.TempPathFactory) -> Make:
 
 def run(ffmpeg: str, *args: str) -> None:
     subprocess.run([ffmpeg, "-v", "error", "-y", *args], check=True, stdin=subprocess.DEVNULL)
-
-
-def checked(path: Path, done: CutResult, source: Path) -> None:
-    check_clip(
-        path,
-        duration_s=done.duration_s,
-        has_video=done.has_video,
-        has_audio=done.has_audio,
-        video_s=done.video_s,
-        audio_s=done.audio_s,
-        seam_s=done.seam_s,
-        source=source,
-        start_s=done.start_s,
-    )
 
 
 def assert_all_met(cuts: list[Cut]) -> None:
@@ -99,7 +85,7 @@ def test_only_the_pictures_before_the_keyframe_are_new(make: Make, ffmpeg: str, 
     source, target = make(name, *H264), tmp_path / "clip.part"
     # With sound, packets of which may lie before the first picture.
     done = cut(ffmpeg, source, target, start_s=1.2, duration_s=3.0, mode="smart")
-    checked(target, done, source)
+    check_cut(target, done, source)
     assert done.mode == "smart" and not done.note
     ours, theirs = decoded(target), decoded(source)
     first = max(range(60), key=lambda index: psnr_db(ours[0][1], theirs[index][1]))
@@ -117,7 +103,7 @@ def test_a_start_at_a_keyframe_encodes_nothing(make: Make, ffmpeg: str, tmp_path
     source, target = make("plain.mp4", *H264), tmp_path / "clip.part"
     # There is no such program, so nothing can have been encoded.
     done = cut(str(tmp_path / "none"), source, target, start_s=2.0, duration_s=1.5, mode="smart")
-    checked(target, done, source)
+    check_cut(target, done, source)
     assert len(decoded(target)) == 45 and np.isnan(done.seam_s)
 
 
@@ -147,7 +133,7 @@ def test_what_cannot_be_joined_is_encoded_whole(
     source, target = make(name, *options), tmp_path / "clip.part"
     done = cut(ffmpeg, source, target, start_s=1.2, duration_s=1.5, mode="smart")
     assert done.mode == "exact" and why in done.note
-    checked(target, done, source)
+    check_cut(target, done, source)
 
 
 def test_turned_video_is_encoded_whole(make: Make, ffmpeg: str, tmp_path: Path) -> None:
@@ -200,7 +186,7 @@ def test_a_clip_between_keyframes_is_encoded_whole(make: Make, ffmpeg: str, tmp_
 def test_sound_that_is_not_copied_is_encoded(make: Make, ffmpeg: str, tmp_path: Path, sound: tuple[str, ...]) -> None:
     source, target = make(f"{'-'.join(sound).replace(':', '')}.mkv", *H264, *sound), tmp_path / "clip.part"
     done = cut(ffmpeg, source, target, start_s=1.2, duration_s=2.0, mode="smart")
-    checked(target, done, source)
+    check_cut(target, done, source)
     assert done.mode == "smart"
     with av.open(str(target)) as container:
         codec = container.streams.audio[0].codec_context
@@ -251,7 +237,7 @@ def test_damage_at_the_seam_is_found(make: Make, ffmpeg: str, tmp_path: Path) ->
     media[place + 40 : place + 400] = bytes(360)
     target.write_bytes(media)
     with pytest.raises(MediaError, match=r"clip\.mp4"):
-        checked(target, done, source)
+        check_cut(target, done, source)
 
 
 def test_nothing_is_left_of_a_smart_cut_that_is_cancelled(make: Make, ffmpeg: str, tmp_path: Path) -> None:

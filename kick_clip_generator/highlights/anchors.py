@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,22 +65,25 @@ def find_anchors(medium: Medium, evidence: Evidence, timeline: Timeline, config:
         count=math.ceil(config.v2.target_clip_count_soft / len(HALF_SCORE)),
         min_gap_s=config.v2.anchor_suppression_window_sec,
     )
-    cuts = timeline.column("scene_cut") >= CUT_STRENGTH
-    return [anchor_of(medium, candidate, evidence, timeline, cuts) for candidate in candidates]
+    return anchors_of(medium, candidates, evidence, timeline)
 
 
-def anchor_of(
-    medium: Medium, candidate: Candidate, evidence: Evidence, timeline: Timeline, cuts: NDArray[np.bool_]
-) -> Anchor:
-    """A candidate with its score and what is said about it.
+def anchors_of(medium: Medium, candidates: Sequence[Candidate], evidence: Evidence, timeline: Timeline) -> list[Anchor]:
+    """Candidates with their scores and what is said about them, in the same order.
 
     Args:
         medium: "audio" or "video".
-        candidate: a stretch of `evidence`.
+        candidates: stretches of `evidence`.
         evidence: over the timeline.
         timeline: features of the stream.
-        cuts: shape `(ticks,)`, whether the picture is cut there.
     """
+    cuts = timeline.column("scene_cut") >= CUT_STRENGTH
+    return [_anchor(medium, candidate, evidence, timeline, cuts) for candidate in candidates]
+
+
+def _anchor(
+    medium: Medium, candidate: Candidate, evidence: Evidence, timeline: Timeline, cuts: NDArray[np.bool_]
+) -> Anchor:
     # Nothing scores 0, and HALF_SCORE a half, in every stream.
     odds = (candidate.response / HALF_SCORE[medium]) ** ODDS_POWER
     score = odds / (1 + odds)

@@ -14,7 +14,7 @@ from kick_clip_generator.core.protocols import Scorer
 from kick_clip_generator.core.records import Detection, Highlight, Span
 from kick_clip_generator.core.timeline import Timeline
 from kick_clip_generator.highlights import filters
-from kick_clip_generator.highlights.anchors import CUT_STRENGTH, Anchor, anchor_of, excitement_of, find_anchors
+from kick_clip_generator.highlights.anchors import Anchor, anchors_of, excitement_of, find_anchors
 from kick_clip_generator.highlights.baseline import Array
 from kick_clip_generator.highlights.boundaries import Boundaries, score_boundaries
 from kick_clip_generator.highlights.clip_window import ClipWindow, chosen_window, fixed_window
@@ -157,9 +157,8 @@ class _Run:
     def _anchors(self, medium: Medium, evidence: Evidence) -> list[Anchor]:
         if self._config.mode == "v2":
             return find_anchors(medium, evidence, self._timeline, self._config)
-        cuts = self._timeline.column("scene_cut") >= CUT_STRENGTH
         scenes = events_at(evidence.parts, find_scenes(self._timeline, self._config.v1))
-        return [anchor_of(medium, scene, evidence, self._timeline, cuts) for scene in scenes]
+        return anchors_of(medium, scenes, evidence, self._timeline)
 
     def _proposals(self, medium: Medium, anchors: Sequence[Anchor]) -> list[Proposal]:
         """A clip for each anchor, best first."""

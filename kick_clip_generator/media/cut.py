@@ -13,6 +13,7 @@ from pathlib import Path
 from kick_clip_generator.core.progress import CancelToken
 from kick_clip_generator.core.records import CutMode
 from kick_clip_generator.media.boxes import trim_tracks
+from kick_clip_generator.media.check import check_clip
 from kick_clip_generator.media.ffmpeg import run_ffmpeg
 from kick_clip_generator.media.probe import FORMATS
 from kick_clip_generator.media.seam import CannotJoin, Seam, find_seam
@@ -54,6 +55,30 @@ class CutResult:
     seam_s: float = math.nan
     video_s: float = math.nan
     audio_s: float = math.nan
+
+
+def check_cut(path: Path, done: CutResult, source: Path) -> None:
+    """Check what a cut gave against what it was to be, see `check_clip`.
+
+    Args:
+        path: the clip.
+        done: what `cut` says of it.
+        source: what it was cut from.
+
+    Raises:
+        MediaError: names what is wrong.
+    """
+    check_clip(
+        path,
+        duration_s=done.duration_s,
+        has_video=done.has_video,
+        has_audio=done.has_audio,
+        video_s=done.video_s,
+        audio_s=done.audio_s,
+        seam_s=done.seam_s,
+        source=source,
+        start_s=done.start_s,
+    )
 
 
 def cut(

@@ -34,6 +34,7 @@ class Analysis:
         segmentation: its highlights, and how they were found.
         windows: how many ended in each status ("done", "partial", "failed"), in the last pass over all of them.
         traffic: what this run asked of servers; windows finished by an earlier run cost nothing.
+        signals: all that was measured, the extended columns behind the core's.
         extended: the extended signals over the same span, NaN outside the windows that were looked at; None where
             `SIGNALS` asks for none, or a running stream can have none.
         notes: sentences for the user.
@@ -43,6 +44,7 @@ class Analysis:
     segmentation: Segmentation
     windows: Mapping[str, int]
     traffic: Traffic
+    signals: Timeline
     extended: Timeline | None = None
     notes: tuple[str, ...] = ()
 
@@ -50,11 +52,6 @@ class Analysis:
     def detection(self) -> Detection:
         """The highlights."""
         return self.segmentation.detection
-
-    @property
-    def signals(self) -> Timeline:
-        """All that was measured, the extended columns behind the core's."""
-        return self.timeline if self.extended is None else beside(self.timeline, self.extended)
 
 
 def analyzed_span(source: Source, wanted: Span | None, settings: Settings) -> tuple[Span, tuple[str, ...]]:
@@ -138,7 +135,7 @@ def analyze(
         extended, notes = _extended(source, settings, config, passes, timeline, windows)
         traffic = passes.traffic
     signals = timeline if extended is None else beside(timeline, extended)
-    return Analysis(timeline, segment(signals, config, scorer), counts, traffic, extended, notes)
+    return Analysis(timeline, segment(signals, config, scorer), counts, traffic, signals, extended, notes)
 
 
 def extended_pass(source: Source, settings: Settings) -> Pass | None:

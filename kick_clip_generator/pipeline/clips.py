@@ -27,8 +27,7 @@ from kick_clip_generator.library.files import (
 )
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import Clip, ClipQuery, ClipRecord
-from kick_clip_generator.media.check import check_clip
-from kick_clip_generator.media.cut import CutResult, cut
+from kick_clip_generator.media.cut import CutResult, check_cut, cut
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.pipeline.thumbnails import make_thumbnail
 from kick_clip_generator.pipeline.workspace import workspace
@@ -309,17 +308,7 @@ def make_clip(
             cancel=cancel,
         )
         cancel.check()
-        check_clip(
-            part,
-            duration_s=done.duration_s,
-            has_video=done.has_video,
-            has_audio=done.has_audio,
-            video_s=done.video_s,
-            audio_s=done.audio_s,
-            seam_s=done.seam_s,
-            source=media.path,
-            start_s=done.start_s,
-        )
+        check_cut(part, done, media.path)
         return done
 
     failed = ""

@@ -1,4 +1,4 @@
-"""How much of the picture is decoded: all of it, or brief glimpses behind the keyframes.
+"""How much of the picture is decoded: all of it, the references, or brief glimpses behind the keyframes.
 
 A source that offers nothing smaller than 1080p60 costs thirty times the CPU of its 160p rendition. Its glimpses cost a
 twelfth of that, sound and features included, and find nearly the same highlights (docs/decisions/0010). They are
@@ -20,7 +20,7 @@ from kick_clip_generator.core.timeline import TICK_S, FloatArray, Timeline
 from kick_clip_generator.features.registry import VIDEO_NAMES
 from kick_clip_generator.media.commands import Pictures
 
-# From here on (720p at 25 fps) a decode is worth sparing; below it costs no more than the sound and the features.
+# From here on (720p at 25 fps) a decode costs more than the sound and the features.
 LARGE_PX_PER_S = 1280 * 720 * 25
 # From here on (720p at 50 fps, 1080p at 25) only glimpses are cheap enough. They are shorter than the pictures of slow
 # animation last, which then seem to stand still and jump, so they are not used where references do.

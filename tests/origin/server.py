@@ -267,7 +267,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _pour(self, path: str, reply: Reply) -> None:
         step = max(1, int(reply.bytes_per_s / 20)) if reply.bytes_per_s else WRITE_BYTES
         for at in range(0, len(reply.body), step):
-            self.wfile.write(reply.body[at : at + step])
+            # Counted first: a client that has the whole body may look at the count before this thread goes on.
             self.origin.sent(path, len(reply.body[at : at + step]))
+            self.wfile.write(reply.body[at : at + step])
             if reply.bytes_per_s and self.origin.closing.wait(step / reply.bytes_per_s):
                 return

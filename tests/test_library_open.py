@@ -280,10 +280,11 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _form(path: Path) -> dict[str, list[str]]:
-    """What makes up each table and index, in any order."""
+    """What makes up each table and index, in any order; a foreign key may stand at its column or at the end."""
     with closing(sqlite3.connect(path)) as other:
         rows = other.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-    return {name: sorted(re.split("[ (),\\s]+", sql)) for name, sql in rows}
+    rows = [(name, re.sub(r"FOREIGN KEY\(\w+\) (?=REFERENCES)", "", sql)) for name, sql in rows]
+    return {name: sorted(filter(None, re.split("[ (),\\s]+", sql))) for name, sql in rows}
 
 
 def _execute(path: Path, statement: str) -> None:

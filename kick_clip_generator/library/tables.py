@@ -89,6 +89,27 @@ class Source(Base):
     updated_at: Mapped[float] = mapped_column(default=database_now())
 
 
+class Project(Base):
+    """A link or file that somebody works on. Its source is known once the link was looked up."""
+
+    __tablename__ = "project"
+    __table_args__ = _NEVER_REUSE
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    url: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str] = mapped_column(default="")
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("source.id", ondelete="SET NULL"), index=True)
+    # Where its clips go; null for a folder of the source's name under OUTPUT_DIR.
+    folder: Mapped[str | None]
+    # The download that is kept, if any.
+    video_path: Mapped[str | None]
+    video_size: Mapped[int | None] = mapped_column(BigInteger)
+    video_mtime_ns: Mapped[int | None] = mapped_column(BigInteger)
+    video_sha256: Mapped[str | None]
+    created_at: Mapped[float] = mapped_column(default=database_now())
+    updated_at: Mapped[float] = mapped_column(default=database_now())
+
+
 class Job(Base):
     __tablename__ = "job"
     __table_args__ = (Index(None, "status", "priority", "not_before"), _NEVER_REUSE)
@@ -112,6 +133,16 @@ class Job(Base):
     idem_key: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[float] = mapped_column(default=database_now())
     updated_at: Mapped[float] = mapped_column(default=database_now())
+    project_id: Mapped[int | None] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
+    # Batches of windows of a long recording are jobs of their own.
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), index=True)
+    # What the progress bar says beside the share: done, total, speed, seconds left, message.
+    detail: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # For the error log; `error` is the sentence.
+    error_detail: Mapped[str | None]
+    started_at: Mapped[float | None]
+    ended_at: Mapped[float | None]
 
 
 class Window(Base):
@@ -193,6 +224,10 @@ class Clip(Base):
     dropped_at: Mapped[float | None]
     # New ends whose file is about to be published: a kill between the file and its row is mended by the next scan.
     announced: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # Whether every frame was decoded: "pending", "sound" or "damaged"; null in rows of older versions.
+    checked: Mapped[str | None]
+    # What a check found: why the clip was cut in a stricter way, or what is damaged.
+    check_note: Mapped[str | None]
 
     __table_args__ = (
         Index("ix_clip_score_id", "score", "id"),
@@ -220,6 +255,106 @@ class Rating(Base):
     model_version_n: Mapped[int | None] = mapped_column(ForeignKey("model_version.n"))
     created_at: Mapped[float] = mapped_column(default=database_now())
     label: Mapped[str | None]
+
+
+class CompoundClip(Base):
+    """Several stretches in one file."""
+
+    __tablename__ = "compound_clip"
+    __table_args__ = _NEVER_REUSE
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    path: Mapped[str] = mapped_column(unique=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    duration_s: Mapped[float]
+    body: Mapped[dict[str, Any]]
+    created_at: Mapped[float] = mapped_column(default=database_now())
+
+
+class Transcript(Base):
+    """What was said, a row for each stretch that one speaker says in one go; searched through `transcripts.py`."""
+
+    __tablename__ = "transcript"
+    __table_args__ = (Index(None, "source_id", "start_s"), _NEVER_REUSE)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id", ondelete="CASCADE"))
+    start_s: Mapped[float]
+    end_s: Mapped[float]
+    text: Mapped[str]
+    speaker: Mapped[str | None]
+    # Of each word: text, start and end in seconds, confidence.
+    words: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
+class Preset(Base):
+    """Settings of a run that are kept under a name."""
+
+    __tablename__ = "preset"
+    __table_args__ = _NEVER_REUSE
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    body: Mapped[dict[str, Any]]
+    created_at: Mapped[float] = mapped_column(default=database_now())
+    updated_at: Mapped[float] = mapped_column(default=database_now())
+
+
+class Setting(Base):
+    """What the program itself keeps: the password's hash, when the last backup was made."""
+
+    __tablename__ = "setting"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, Any]]
+    updated_at: Mapped[float] = mapped_column(default=database_now())
+
+
+class ApiToken(Base):
+    __tablename__ = "api_token"
+    __table_args__ = _NEVER_REUSE
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[float] = mapped_column(default=database_now())
+    last_used_at: Mapped[float | None]
+
+
+class LoginSession(Base):
+    __tablename__ = "login_session"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[float] = mapped_column(default=database_now())
+    expires_at: Mapped[float]
+
+
+class IdempotencyKey(Base):
+    """What a request with an `Idempotency-Key` was answered, so that its repetition is answered the same."""
+
+    __tablename__ = "idempotency_key"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    status: Mapped[int | None]
+    body: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    created_at: Mapped[float] = mapped_column(default=database_now())
+
+
+class Webhook(Base):
+    """Who wants to be told when a job ends."""
+
+    __tablename__ = "webhook"
+    __table_args__ = _NEVER_REUSE
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    secret: Mapped[str]
+    created_at: Mapped[float] = mapped_column(default=database_now())
 
 
 # Sorting puts clips without stars below one star. A literal, because a bound 0 would not match the index (100,000

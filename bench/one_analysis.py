@@ -15,14 +15,15 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from bench.machine import cpu_s, ended_children_s, living_children, resident_mib
-from kick_clip_generator.core.memory import use_one_arena
+from kick_clip_generator.core.memory import settle_memory
 from kick_clip_generator.core.progress import Progress
-from kick_clip_generator.generator import KickClipGenerator
 
 
 def analyze_once(url: str) -> None:
     """Analyse `url` with the settings of the environment."""
-    use_one_arena()  # as the command line does
+    settle_memory()  # before the heavy imports, as the command line does
+    from kick_clip_generator.generator import KickClipGenerator
+
     figures: dict[str, Any] = {"imported_cpu_s": cpu_s(), "imported_mib": resident_mib()}
     memory: list[tuple[float, float, float]] = []
     decoders_mib: list[float] = []

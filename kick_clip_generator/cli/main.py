@@ -15,7 +15,7 @@ from kick_clip_generator import __version__
 from kick_clip_generator.cli.arguments import OneLineParser
 from kick_clip_generator.core.errors import ClipGeneratorError, InputError
 from kick_clip_generator.core.logs import set_up_logging
-from kick_clip_generator.core.memory import use_one_arena
+from kick_clip_generator.core.memory import settle_memory
 from kick_clip_generator.core.settings import Settings, load_settings
 
 # A command is a module of this folder with NAME, HELP, add_arguments(parser) and run(args, settings) -> exit code.
@@ -69,7 +69,7 @@ def main(argv: Sequence[str], *, read_overrides: Callable[[], dict[str, Any]] = 
         # A title with an emoji must not end a run on a terminal that cannot show it.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    use_one_arena()
+    settle_memory()
     is_command = bool(argv) and argv[0] in COMMANDS
     try:
         parser, module = build_parser(argv)

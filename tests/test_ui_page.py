@@ -77,6 +77,8 @@ def test_arrow_keys_choose_and_enter_rates(site: Site, browser: Any) -> None:
         assert shown_clip(page) == first and site.library.clip(first).stars is None
         page.keyboard.press("Enter")
         page.locator(f'#rate-card .tile[data-clip="{second}"]').wait_for()
+        # The next clip does not wait until the stars are stored.
+        page.get_by_text("Not enough ratings yet: 1 of 10").wait_for()
     assert site.library.clip(first).stars == 3
 
 

@@ -85,6 +85,12 @@ ALLOWED_PRIVATE_HOSTS = []
 # What a highlight is: v2 a moment that stands out, with ends chosen around it; v1 a scene. One of v2, v1.
 HIGHLIGHT_MODE = "v2"
 
+# Another name of HIGHLIGHT_MODE, stronger when set: v2 or v1.
+SEGMENTATION_MODE = None
+
+# Change of the picture from which v1 begins a new scene, as in ffmpeg's scene. 0 to 1.
+SCENE_THRESHOLD = 0.3
+
 # Fixed length of clips in seconds; empty or auto: ends are chosen. 1 to 600.
 CLIP_DURATION = None
 
@@ -106,17 +112,29 @@ MIN_AUDIO_SCORE = 0.05
 # Video highlights below this score are not shown. 0 to 1.
 MIN_VIDEO_SCORE = 0.05
 
+# Speech highlights below this score are not shown. 0 to 1.
+MIN_SPEECH_SCORE = 0.05
+
+# Chat highlights below this score are not shown. 0 to 1.
+MIN_CHAT_SCORE = 0.05
+
+# So many seconds after a moment the chat answers it. 0 to 120.
+CHAT_LAG = 6
+
 # When no moment reaches its minimum score, give the best one.
 KEEP_BEST = True
 
 # Share of the heuristic score once a model is trained. 0 to 1.
 HEURISTIC_WEIGHT = 0.6
 
-# Share of the learned score once a model is trained. 0 to 1.
-ML_WEIGHT = 0.4
+# Share of the learned score once a model is trained, 0 to 1, beside HEURISTIC_WEIGHT; auto: as far as the ratings speak.
+ML_WEIGHT = "auto"
 
 # Learning
 # --------
+
+# What learns from ratings: auto what measured best, a Gaussian process that begins at the heuristic (taste); ridge regression; gradient boosting. One of auto, taste, ridge, boosting.
+LEARNER = "auto"
 
 # Trees of the boosting models. 1 to 5000.
 N_ESTIMATORS = 100
@@ -130,6 +148,18 @@ RETRAIN_EVERY = 5
 # No model below this many ratings. 2 to 100000.
 MIN_TRAINING_SAMPLES = 10
 
+# Clips to rate: share of those that you will like most. 0 to 1.
+ASK_BEST = 0.3
+
+# Clips to rate: share of those that you may like most. 0 to 1.
+ASK_PROMISING = 0.6
+
+# Clips to rate: share of those that are known least. 0 to 1.
+ASK_UNSURE = 0
+
+# Clips to rate: share of those whose heuristic score is too low to be shown. 0 to 1.
+ASK_HIDDEN = 0.1
+
 # Clips
 # -----
 
@@ -138,6 +168,12 @@ CUT = "smart"
 
 # Clips that you dropped are deleted after so many days; 0: never. 0 to 3650.
 DROP_DAYS = 30
+
+# Most that clips, compounds and kept downloads may take, in GB: beyond it the oldest clips that are neither rated nor kept are deleted; 0: no limit. 0 to 1000000.
+QUOTA_GB = 0
+
+# Clips that are neither rated nor kept are deleted after so many days; 0: never. 0 to 3650.
+RETENTION_DAYS = 0
 
 # Exports
 # -------
@@ -175,17 +211,59 @@ LOG_DIR = "logs"
 # The SQLite library of sources, clips and ratings.
 DATABASE_PATH = "clips.db"
 
+# A PostgreSQL to use instead of DATABASE_PATH, shared by several machines: postgresql+psycopg://user:password@host/name.
+DATABASE_URL = ""
+
+# Where backups of the library go; empty: the folder backups beside it.
+BACKUP_DIR = None
+
+# How many of its own backups the program keeps. 1 to 1000.
+BACKUPS_KEPT = 5
+
 # An ffmpeg to use instead of the bundled one.
 FFMPEG_PATH = None
+
+# Workers
+# -------
+
+# Processes that work on jobs: beside the server, or of python main.py worker; one more is for live streams. 0: none here. 0 to 64.
+WORKERS = 2
+
+# A Redis that wakes the workers, redis://host:6379/0; empty: the database does.
+QUEUE_URL = ""
+
+# Which quality of a source is kept when you download it: best, or a height such as 720p.
+DOWNLOAD_QUALITY = "best"
 
 # Programs
 # --------
 
-# Address the web UI listens on.
+# Address the server listens on; any but those of this computer needs a password.
 HOST = "127.0.0.1"
 
-# Port of the web UI. 1 to 65535.
-PORT = 7860
+# Port of the server; empty: 7860 with --gui, 8000 with serve. 1 to 65535.
+PORT = None
+
+# Other names under which the server is reached, such as a proxy's, separated by commas.
+ALLOWED_HOSTS = []
+
+# Whether serve shows the web page, too, beside the REST API.
+SERVE_FRONTEND = False
+
+# Answers of the server to what went wrong unexpectedly show the traceback.
+DEBUG = False
+
+# Password of the server, for containers; elsewhere python main.py password keeps a hash of it.
+SERVER_PASSWORD = ""
+
+# Signs messages and names sessions; empty: made once and kept in the library.
+SECRET_KEY = ""
+
+# Another name of SECRET_KEY, weaker when both are set.
+FLASK_SECRET_KEY = ""
+
+# Largest file that may be uploaded, in GB. More than 0 to 1000.
+UPLOAD_LIMIT = 20
 
 # Whether pages opened on other computers may name files of this one as a stream.
 REMOTE_LOCAL_PATHS = False

@@ -16,6 +16,7 @@ from bench.streams import LARGE_LOOP_S, looped, made_large
 from kick_clip_generator.core.records import CutMode
 from kick_clip_generator.media.cut import check_cut, cut
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
+from kick_clip_generator.media.whole import check_whole
 
 MODES: tuple[CutMode, ...] = ("exact", "smart", "copy")
 
@@ -71,8 +72,9 @@ def measured(
         start_s: of the clip.
 
     Returns:
-        "exact", "smart" and "copy" for our cut, "plain exact" and "plain copy" for ffmpeg's, and "check exact" and the
-        like for checking our clip; one value per repeat.
+        "exact", "smart" and "copy" for our cut, "plain exact" and "plain copy" for ffmpeg's, "check exact" and the like
+        for checking our clip before it is published, "whole exact" and the like for decoding all of it behind that; one
+        value per repeat.
 
     Raises:
         ValueError: the source does not allow one of them.
@@ -86,6 +88,8 @@ def measured(
                 done = cut(ffmpeg, source, clip, start_s=start_s, duration_s=duration_s, mode=mode)
             with _timed(runs, f"check {mode}"):
                 check_cut(clip, done, source)
+            with _timed(runs, f"whole {mode}"):
+                check_whole(clip)
             if done.mode != mode:
                 raise ValueError(f"expected a {mode} cut, got {done.mode}: {done.note}")
             if mode not in PLAIN:
@@ -105,6 +109,7 @@ def summary(runs: Runs) -> list[Figure]:
         figures += [
             Figure(f"{mode}: our cut", statistics.median(ours), unit="CPU-s"),
             Figure(f"{mode}: our check of the clip", statistics.median(check), unit="CPU-s"),
+            Figure(f"{mode}: decoding all of it, later", statistics.median(runs[f"whole {mode}"]), unit="CPU-s"),
         ]
         if mode == "smart":
             figures.append(Figure("smart: cut / exact cut", _ratio(ours, runs["exact"]), SMART_SHARE, "x"))

@@ -67,22 +67,56 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """A highlight that was found: its rank from 1, and the label it was matched to."""
+class Judged:
+    """A highlight that was found, held against the labels.
 
-    rank: int
+    Attributes:
+        matched: the label it was matched to at each of `IOUS`, None where to none.
+        inside: whether its peak lies in a label.
+        weight: how much it counts in a ranking; 1 but where several rankings are put together (`folds`).
+    """
+
     found: Highlight
-    label: Label
+    matched: tuple[Label | None, ...]
+    inside: bool
+    weight: float = 1.0
+
+    @property
+    def right(self) -> bool:
+        """Whether it shows a labelled moment at the smaller IoU."""
+        return self.matched[0] is not None
+
+    @property
+    def errors_s(self) -> tuple[float, float]:
+        """How far its ends are from those of the label that it was matched to."""
+        label = self.matched[0]
+        assert label is not None, "only what was matched has errors"
+        event = self.found.event
+        return abs(event.start_s - label.span.start_s), abs(event.end_s - label.span.end_s)
 
 
-def match(found: Sequence[Highlight], labels: Sequence[Label], iou: float) -> list[Match]:
-    """Greedy matches at a temporal IoU, best score first."""
-    free, matches = list(labels), []
-    for rank, highlight in enumerate(ranked(found), 1):
+def judged(found: Sequence[Highlight], labels: Sequence[Label]) -> list[Judged]:
+    """The best highlights of a stream in order of their scores, each with what it was matched to."""
+    best = ranked(found)
+    matches = [match(best, labels, iou) for iou in IOUS]
+    return [
+        Judged(
+            one,
+            tuple(pairs.get(rank) for pairs in matches),
+            any(label.span.start_s <= one.peak_s <= label.span.end_s for label in labels),
+        )
+        for rank, one in enumerate(best)
+    ]
+
+
+def match(found: Sequence[Highlight], labels: Sequence[Label], iou: float) -> dict[int, Label]:
+    """Greedy matches at a temporal IoU, best score first: labels by place in `ranked`."""
+    free, matches = list(labels), {}
+    for place, highlight in enumerate(ranked(found)):
         best = max(free, key=lambda label: highlight.event.temporal_iou(label.span), default=None)
         if best is not None and highlight.event.temporal_iou(best.span) >= iou:
             free.remove(best)
-            matches.append(Match(rank, highlight, best))
+            matches[place] = best
     return matches
 
 
@@ -91,63 +125,96 @@ def ranked(found: Sequence[Highlight]) -> list[Highlight]:
     return sorted(found, key=lambda highlight: -highlight.score)[:MOST_PREDICTIONS]
 
 
-def average_precision(found: Sequence[Highlight], labels: Sequence[Label], iou: float) -> float:
-    """Mean over all labels of the precision at the rank where each was found; NaN without labels."""
+def average_precision(ranking: Sequence[Judged], labels: Sequence[Label], iou: float) -> float:
+    """Mean over all labels of the precision at the rank where each was found; NaN without labels.
+
+    Args:
+        ranking: best first; a rank is the sum of the weights so far.
+        labels: all that could be found.
+        iou: one of `IOUS`.
+    """
     if not labels:
         return math.nan
-    return sum(hits / one.rank for hits, one in enumerate(match(found, labels, iou), 1)) / len(labels)
+    place, rank, hits, total = IOUS.index(iou), 0.0, 0.0, 0.0
+    for one in ranking:
+        rank += one.weight
+        if one.matched[place] is not None:
+            hits += one.weight
+            total += one.weight * hits / rank
+    return total / len(labels)
 
 
 def judge(found: Sequence[Highlight], labels: Sequence[Label]) -> dict[str, float]:
     """All figures of one stream: `ap@0.3`, `ap@0.5`, `hit@1`, `hit@5`, `hit@n`, `ends@2s` and errors of ends in s."""
-    best = ranked(found)
-    inside = [any(label.span.start_s <= one.peak_s <= label.span.end_s for label in labels) for one in best]
-    pairs = match(found, labels, IOUS[0])
-    errors = [
-        (abs(one.found.event.start_s - one.label.span.start_s), abs(one.found.event.end_s - one.label.span.end_s))
-        for one in pairs
-    ]
-    near = sum(start_s <= NEAR_S and end_s <= NEAR_S for start_s, end_s in errors)
-    start_s, end_s = np.median(errors, axis=0) if errors else (math.nan, math.nan)
+    return judge_ranking(judged(found, labels), labels)
+
+
+def judge_ranking(ranking: Sequence[Judged], labels: Sequence[Label]) -> dict[str, float]:
+    """The same of what was held against the labels before.
+
+    Args:
+        ranking: best first, see `judged`.
+        labels: all that could be found.
+    """
+    right = [(one.weight, one.errors_s) for one in ranking if one.right]
+    near = sum(weight for weight, errors_s in right if max(errors_s) <= NEAR_S)
+    start_s, end_s = np.median([errors_s for _, errors_s in right], axis=0) if right else (math.nan, math.nan)
     return {
-        **{f"ap@{iou}": average_precision(found, labels, iou) for iou in IOUS},
-        **{f"hit@{count}": sum(inside[:count]) / count for count in FIRST},
-        "hit@n": sum(inside[: len(labels)]) / len(labels) if labels else math.nan,
+        **{f"ap@{iou}": average_precision(ranking, labels, iou) for iou in IOUS},
+        **{f"hit@{count}": _hits(ranking, count) for count in FIRST},
+        "hit@n": _hits(ranking, len(labels)) if labels else math.nan,
         "ends@2s": near / len(labels) if labels else math.nan,
         "start_error_s": float(start_s),
         "end_error_s": float(end_s),
     }
 
 
-def recall_by_kind(streams: Sequence[tuple[Sequence[Highlight], Labels]]) -> dict[str, tuple[int, int]]:
+def _hits(ranking: Sequence[Judged], count: int) -> float:
+    """Share of the first `count` whose peak lies in a label; one that reaches over the end counts in part."""
+    left, hits = float(count), 0.0
+    for one in ranking:
+        hits += min(one.weight, left) * one.inside
+        left = max(0.0, left - one.weight)
+    return hits / count
+
+
+def recall_by_kind(streams: Sequence[tuple[Sequence[Judged], Labels]]) -> dict[str, tuple[int, int]]:
     """Per kind of label how many were found at all, and how many there are."""
     counts: dict[str, tuple[int, int]] = {}
-    for found, labels in streams:
-        matched = [one.label for one in match(found, labels.highlights, IOUS[0])]
+    for ranking, labels in streams:
+        matched = {one.matched[0] for one in ranking}
         for label in labels.highlights:
             hits, total = counts.get(label.kind, (0, 0))
             counts[label.kind] = hits + (label in matched), total + 1
     return dict(sorted(counts.items()))
 
 
-def calibration(pairs: Sequence[tuple[float, bool]]) -> list[dict[str, float]]:
+def calibration(pairs: Sequence[tuple[float, bool]], weights: Sequence[float] | None = None) -> list[dict[str, float]]:
     """Per tenth of the score how many there are, their mean score, and the share that is right.
 
     Args:
         pairs: score in 0-1 and whether it was right.
+        weights: how many each stands for; None: one.
     """
+    weighted = [(*pair, weight) for pair, weight in zip(pairs, weights or [1.0] * len(pairs), strict=True)]
     bins = []
     for low in np.arange(10) / 10:
-        inside = [(score, right) for score, right in pairs if low <= score < low + 0.1 or (low == 0.9 and score == 1)]
+        inside = [one for one in weighted if low <= one[0] < low + 0.1 or (low == 0.9 and one[0] == 1)]
         if inside:
-            scores, rights = zip(*inside, strict=True)
+            scores, rights, n = zip(*inside, strict=True)
             bins.append(
-                {"from": float(low), "n": len(inside), "score": float(np.mean(scores)), "right": float(np.mean(rights))}
+                {
+                    "from": float(low),
+                    "n": float(sum(n)),
+                    "score": float(np.average(scores, weights=n)),
+                    "right": float(np.average(rights, weights=n)),
+                }
             )
     return bins
 
 
-def scored(found: Sequence[Highlight], labels: Sequence[Label]) -> list[tuple[float, bool]]:
-    """Score and whether it is right, of each highlight."""
-    right = {id(one.found) for one in match(found, labels, IOUS[0])}
-    return [(highlight.score, id(highlight) in right) for highlight in ranked(found)]
+def right_from(ranking: Sequence[Judged], least: float) -> float:
+    """Share that is right of those that score at least `least`; NaN where none does."""
+    sure = [one for one in ranking if one.found.score >= least]
+    number = sum(one.weight for one in sure)
+    return sum(one.weight for one in sure if one.right) / number if number else math.nan

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -86,21 +86,42 @@ def _bytes(folder: Path) -> list[Figure]:
         result = _analyzed(url, settings)
         fetched = origin.bytes_sent.total()
         most_often = max(count for path, count in origin.requests.items() if path.endswith(".ts"))
-        origin.forget()
-        spans = [Span(start_s, start_s + CLIP_S) for start_s in _spread(CLIPS, SHORT_S - CLIP_S)]
-        found = [Highlight("both", 0.5, one.start_s + CLIP_S / 2, one, one) for one in spans]
-        files = KickClipGenerator(settings=settings).generate_clips(url, found, cut="copy")
-        asked = {path for path in origin.requests if path.endswith(".ts")}
-        touched = {f"/v/1080p60_{n:05d}.ts" for span in spans for n in range(stream.segments) if _overlaps(n, span)}
-        again = sum(count - 1 for path, count in origin.requests.items() if path.endswith(".ts"))
-    assert result.analysis.windows["done"] and len(files) == CLIPS
+        apart = [Span(start_s, start_s + CLIP_S) for start_s in _spread(CLIPS, SHORT_S - CLIP_S)]
+        clips = _cut(origin, stream, url, settings, apart, "apart from each other")
+        # In pairs that share two thirds, the second of each behind the first of all.
+        pairs = [Span(one.start_s + 1, one.end_s + 1) for one in apart[::2]]
+        pairs += [Span(one.start_s + CLIP_S / 3, one.end_s + CLIP_S / 3) for one in pairs]
+        clips += _cut(origin, stream, url, settings, pairs, "that overlap in pairs")
+    assert result.analysis.windows["done"]
     return [
         Figure("bytes of an analysis / of the rendition that it reads", fetched / stream.size("160p"), 1.03),
         Figure("bytes of an analysis / of the 1080p60 rendition", fetched / stream.size("1080p60"), 1 / 20),
         Figure("requests for the segment asked for most often", most_often, 1),
-        Figure(f"segments fetched for {CLIPS} clips of {CLIP_S:g} s", len(asked), len(touched)),
-        Figure("  of which no clip touches", len(asked - touched), 0),
-        Figure("  requests for one that had been fetched before", again, 0),
+        *clips,
+    ]
+
+
+def _cut(
+    origin: Origin, stream: VirtualStream, url: str, settings: Settings, spans: Sequence[Span], how: str
+) -> list[Figure]:
+    """Segments and bytes of the 1080p60 rendition that cutting some spans takes."""
+    origin.forget()
+    found = [Highlight("both", 0.5, one.start_s + CLIP_S / 2, one, one) for one in spans]
+    files = KickClipGenerator(settings=settings).generate_clips(url, found, cut="copy")
+    assert len(files) == len(spans)
+    asked = {path: count for path, count in origin.requests.items() if "/1080p60_" in path}
+    numbers = {n for span in spans for n in range(stream.segments) if _overlaps(n, span)}
+    touched = {f"/v/1080p60_{n:05d}.ts" for n in numbers}
+    size = sum(len(stream.renditions["1080p60"].segment(n)) for n in numbers)
+    return [
+        Figure(f"segments fetched for {len(spans)} clips of {CLIP_S:g} s {how}", len(asked), len(touched)),
+        Figure("  of which no clip touches", len(asked.keys() - touched), 0),
+        Figure("  requests for one that had been fetched before", sum(asked.values()) - len(asked), 0),
+        Figure(
+            "  bytes / of the segments that the clips touch",
+            sum(origin.bytes_sent[path] for path in asked) / size,
+            1.02,
+        ),
     ]
 
 

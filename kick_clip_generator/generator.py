@@ -9,7 +9,7 @@ from pathlib import Path
 from kick_clip_generator.clips.manifest import highlights_document, manifest_name, write_json
 from kick_clip_generator.core.progress import CancelToken, ProgressCallback, silent
 from kick_clip_generator.core.protocols import Scorer
-from kick_clip_generator.core.records import CutMode, Highlight
+from kick_clip_generator.core.records import CutMode, Detection, Highlight
 from kick_clip_generator.core.settings import Settings, load_settings, with_changes
 from kick_clip_generator.highlights.merge import merge
 from kick_clip_generator.learning.model import MLHighlightModel
@@ -29,7 +29,7 @@ class KickClipGenerator:
     Args:
         clip_duration: fixed length of clips in seconds; None lets the ends be chosen.
         min_gap: least distance between the peaks of two highlights of a kind, in seconds.
-        max_audio_clips, max_video_clips: 1-25 highlights per kind.
+        max_audio_clips, max_video_clips, max_speech_clips, max_chat_clips: 1-25 highlights per kind.
         audio_weights, video_weights: weights of the heuristic score by feature name, e.g. `{"rms_mean": 0.5}`; None
             for the defaults.
         model: a learned judge used instead of the library's active one, e.g. an `MLHighlightModel`.
@@ -52,6 +52,8 @@ class KickClipGenerator:
         *,
         max_audio_clips: int | None = None,
         max_video_clips: int | None = None,
+        max_speech_clips: int | None = None,
+        max_chat_clips: int | None = None,
         audio_weights: Mapping[str, float] | None = None,
         video_weights: Mapping[str, float] | None = None,
         model: Scorer | None = None,
@@ -63,11 +65,14 @@ class KickClipGenerator:
         self.settings = with_changes(base, **{key: value for key, value in changes.items() if value is not None})
         self.max_audio_clips = max_audio_clips
         self.max_video_clips = max_video_clips
+        self.max_speech_clips = max_speech_clips
+        self.max_chat_clips = max_chat_clips
         self.audio_weights = audio_weights
         self.video_weights = video_weights
         self.model = model
         self.progress = progress
         self.notes: Sequence[str] = ()
+        self.detection = Detection()
         self._cancel = CancelToken()
 
     def cancel(self) -> None:
@@ -75,13 +80,21 @@ class KickClipGenerator:
         self._cancel.cancel()
 
     def process_stream(
-        self, url: str, *, start_minute: float | None = None, end_minute: float | None = None
+        self,
+        url: str,
+        *,
+        start_minute: float | None = None,
+        end_minute: float | None = None,
+        chat: str | Path | None = None,
     ) -> tuple[list[Highlight], list[Highlight]]:
-        """Find the highlights of a stream. What there is to say about the run is left in `notes`.
+        """Find the highlights of a stream. All that was found is left in `detection`, also `.speech`, `.chat` and
+        `.merged` (one per moment, ranked), and what there is to say about the run in `notes`.
 
         Args:
             url: a Kick, Twitch or YouTube link, a media or HLS playlist URL, or a local file.
             start_minute, end_minute: the part to analyse; None for all.
+            chat: a file of what viewers wrote, a JSON object per line with `t` (seconds of the stream), `user` and
+                `text`.
 
         Returns:
             Audio and video highlights, best first.
@@ -92,7 +105,7 @@ class KickClipGenerator:
         self._cancel = CancelToken()
         with open_library(self.settings) as library:
             result = generate_highlights(
-                self._request(url, start_minute=start_minute, end_minute=end_minute),
+                self._request(url, start_minute=start_minute, end_minute=end_minute, chat=chat),
                 library=library,
                 settings=self.settings,
                 progress=self.progress,
@@ -100,6 +113,7 @@ class KickClipGenerator:
                 scorer=self.model,
             )
         self.notes = result.notes
+        self.detection = result.detection
         return list(result.detection.audio), list(result.detection.video)
 
     def generate_clips(
@@ -261,6 +275,7 @@ class KickClipGenerator:
         *,
         start_minute: float | None = None,
         end_minute: float | None = None,
+        chat: str | Path | None = None,
         output: Path | None = None,
         cut: CutMode | None = None,
     ) -> GenerateRequest:
@@ -270,6 +285,10 @@ class KickClipGenerator:
             make_clips=False,
             max_audio_clips=self.max_audio_clips,
             max_video_clips=self.max_video_clips,
+            max_speech_clips=self.max_speech_clips,
+            # Asked for once and for all; a stream without a chat has none.
+            max_chat_clips=None if chat is None else self.max_chat_clips,
+            chat=None if chat is None else Path(chat),
             clip_duration_s=self.settings.clip_duration,
             start_minute=start_minute,
             end_minute=end_minute,

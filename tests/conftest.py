@@ -19,6 +19,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
+from databases import library, library_place, own_postgres, postgres_server, postgres_url, redis_server, redis_url  # noqa: F401  # fixtures
+
 from kick_clip_generator.core.settings import Settings
 
 # No test is about wall time, and busy machines are slow.

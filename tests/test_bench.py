@@ -70,7 +70,7 @@ def test_a_cut_is_compared_with_plain_ffmpeg_and_its_check_is_told_apart(tmp_pat
     made = ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30", "-f", "lavfi", "-i", "sine", "-t", "6", "-g", "60"]
     subprocess.run([ffmpeg, "-v", "error", "-nostdin", *made, "-c:v", "libx264", str(source)], check=True)
     runs = cut.measured(ffmpeg, source, tmp_path, 3.0, repeats=2, start_s=1.3)
-    assert len(runs) == 8 and {len(values) for values in runs.values()} == {2}
+    assert len(runs) == 11 and {len(values) for values in runs.values()} == {2}
     assert min(runs["exact"] + runs["plain exact"]) > 0
     found = {
         figure.name: figure.value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,11 +13,24 @@ import numpy as np
 import pytest
 from test_highlights_detect import EVENT, excite, noise
 
-from bench import accuracy, folds
-from bench.baselines import baselines
-from bench.judging import Label, Labels, average_precision, calibration, judge, recall_by_kind, scored
+from bench import accuracy
+from bench.baselines import COUNT, baselines
+from bench.candidates import CONSTANTS, FAMILIES, Settings
+from bench.folds import Folds
+from bench.judging import (
+    Label,
+    Labels,
+    average_precision,
+    calibration,
+    judge,
+    judge_ranking,
+    judged,
+    recall_by_kind,
+    right_from,
+)
 from bench.users import judge_ratings
 from kick_clip_generator.core.records import Highlight, Span
+from kick_clip_generator.core.timeline import Timeline
 from kick_clip_generator.highlights.detect import DetectionConfig
 from kick_clip_generator.library.records import Clip
 
@@ -51,20 +65,34 @@ def test_precision_counts_the_rank_at_which_each_label_was_found() -> None:
         highlight(51, 60, 0.6),
         highlight(98, 108, 0.5),
     ]
-    assert average_precision(found, LABELS, 0.3) == pytest.approx((1 / 1 + 2 / 3) / 4)
-    assert average_precision(found, [], 0.3) is not None and math.isnan(average_precision(found, [], 0.3))
+    ranking = judged(found, LABELS)
+    assert average_precision(ranking, LABELS, 0.3) == pytest.approx((1 / 1 + 2 / 3) / 4)
+    assert math.isnan(average_precision(ranking, [], 0.3))
     figures = judge(found, LABELS)
     # The peak of the last one lies behind its label.
     assert figures["hit@5"] == pytest.approx(3 / 5)
     assert figures["ends@2s"] == pytest.approx(1 / 4)
-    assert scored(found, LABELS) == [(0.9, True), (0.8, False), (0.7, True), (0.6, False), (0.5, False)]
+    assert [one.right for one in ranking] == [True, False, True, False, False]
+    assert right_from(ranking, 0.7) == pytest.approx(2 / 3) and math.isnan(right_from(ranking, 0.95))
     stream = Labels("one", Path("one.mp4"), tuple(LABELS), ())
-    assert recall_by_kind([(found, stream)]) == {"cheer": (2, 2), "laugh": (0, 2)}
+    assert recall_by_kind([(ranking, stream)]) == {"cheer": (2, 2), "laugh": (0, 2)}
 
 
 def test_calibration_counts_every_score_once() -> None:
     bins = calibration([(0.0, False), (0.05, True), (0.85, True), (0.9, True), (1.0, False)])
     assert [(row["n"], row["right"]) for row in bins] == [(2, 0.5), (1, 1.0), (2, 0.5)]
+    (row,) = calibration([(0.5, True), (0.52, False)], [1.0, 0.5])
+    assert (row["n"], row["right"]) == (1.5, pytest.approx(2 / 3))
+
+
+def test_what_is_wrong_may_be_counted_in_parts() -> None:
+    found = [highlight(30, 40, 0.8), highlight(51, 60, 0.7), highlight(100, 110, 0.6), highlight(131, 140, 0.5)]
+    whole = judged(found, LABELS)
+    parts = [part for one in whole for part in ([one] if one.right else [replace(one, weight=0.25)] * 4)]
+    assert judge_ranking(parts, LABELS) == pytest.approx(judge_ranking(whole, LABELS))
+    # Half a highlight ahead of the first: half of the first place is right.
+    half = [replace(whole[0], weight=0.5), *whole[1:]]
+    assert judge_ranking(half, LABELS)["hit@1"] == 0.5
 
 
 def test_labels_are_read_and_a_strange_file_is_named(tmp_path: Path) -> None:
@@ -83,25 +111,85 @@ def test_a_few_lines_find_what_is_loud() -> None:
     found = baselines(timeline)
     assert EVENT.start_s <= found["loudness"][0].peak_s <= EVENT.end_s
     assert EVENT.start_s <= found["sum of z"][0].peak_s <= EVENT.end_s
-    assert len(found["random"]) == folds.GROUPS * 10
+    assert len(found["random"]) == COUNT
 
 
-def test_held_out_labels_share_no_recording_with_those_of_the_choice() -> None:
-    timeline, labels = noise(2400), []
-    for number, second in enumerate(range(40, 1160, 60)):
-        timeline = excite(timeline, Span(second, second + 9), 4.0)
-        labels.append(label(second, second + 9, "made", f"recording {number % 6}"))
-    stream = Labels("one", Path("one.mp4"), tuple(labels), ())
-    config = DetectionConfig(max_audio=25, max_video=25)
-    held = folds.held_out({"one": timeline}, [stream], config, 0.3)
-    # Every moment is found, and the masked ones do not count against the rest.
-    assert held.chosen == pytest.approx(1.0) and held.shipped == pytest.approx(1.0)
-    mixed = [label(one.span.start_s, one.span.end_s, "made", "recording 0", "recording 1") for one in labels]
-    stream = Labels("one", Path("one.mp4"), tuple(mixed), ())
-    group_of = {"recording 0": 0, "recording 1": 1}
-    found = {"one": [highlight(40, 49, 0.9)]}
-    assert folds._score(found, [stream], group_of, frozenset({0}), 0.3)[1] == 0
-    assert folds._score(found, [stream], group_of, frozenset({0, 1}), 0.3)[1] == len(mixed)
+CONFIG = DetectionConfig(max_audio=25, max_video=25)
+SHIPPED = Settings.shipped(CONFIG)
+# Hears and sees nothing.
+DEAF = replace(SHIPPED, audio=tuple(0.0 for _ in SHIPPED.audio), video=tuple(0.0 for _ in SHIPPED.video))
+
+
+def made(number: int, *, recordings: int = 3, later_s: int = 0) -> tuple[Timeline, Labels]:
+    """A stream with a moment a minute, each second one a distractor; of recordings that come again."""
+    timeline, highlights, distractors = noise(1200, seed=number), [], []
+    for place, second in enumerate(range(40, 560, 60)):
+        timeline = excite(timeline, Span(second, second + 9), 4.0 + place % 3)
+        one = label(second + later_s, second + later_s + 9, "made", f"recording {place % recordings}")
+        (distractors if place % 2 else highlights).append(one)
+    return timeline, Labels(str(number), Path("one.mp4"), tuple(highlights), tuple(distractors))
+
+
+def folds_of(*streams: tuple[Timeline, Labels]) -> Folds:
+    return Folds({one.id: timeline for timeline, one in streams}, [one for _, one in streams], CONFIG)
+
+
+def test_the_same_settings_in_every_fold_give_the_plain_figures() -> None:
+    (timeline, labels), other = made(1), made(2)
+    ranking = folds_of((timeline, labels), other).held_out(lambda *_: SHIPPED)["1"]
+    plain = judged(SHIPPED.found(timeline, CONFIG), labels.highlights)
+    assert ranking == plain and any(one.right for one in plain) and not all(one.right for one in plain)
+    assert judge_ranking(ranking, labels.highlights) == judge(SHIPPED.found(timeline, CONFIG), labels.highlights)
+
+
+def test_each_moment_is_judged_by_the_settings_that_were_chosen_for_it() -> None:
+    timeline, labels = made(1)
+    first = labels.highlights[0]
+    chosen = {label: SHIPPED if label is first else DEAF for label in (*labels.highlights, *labels.distractors)}
+    ranking = folds_of((timeline, labels)).held_out(lambda _, label: chosen[label])["1"]
+    assert [one.matched[0] for one in ranking if one.weight == 1] == [first]
+    # Ordinary moments count as far as the settings that find them were chosen; distractors had others.
+    whole = folds_of((timeline, labels)).held_out(lambda *_: SHIPPED)["1"]
+    assert {one.weight for one in ranking if one.matched[0] is None} <= {1 / len(labels.highlights)}
+    assert len(ranking) < len(whole)
+
+
+def test_nothing_of_a_stream_and_none_of_its_recordings_take_part_in_a_choice() -> None:
+    own, other = made(1), made(2)
+    label = own[1].highlights[0]
+    candidates = [SHIPPED, DEAF]
+    assert folds_of(own, other).choice(candidates, "1", label) == SHIPPED
+    # Labels that are all wrong in its own stream, and those of its recordings elsewhere, change no score.
+    score = folds_of(own, other)._score(SHIPPED, "1", label)
+    wrong = made(1, later_s=25)
+    assert folds_of(wrong, other)._score(SHIPPED, "1", label) == score
+    moved = [
+        replace(one, span=Span(one.span.start_s + 25, one.span.end_s + 25)) if one.sources & label.sources else one
+        for one in other[1].highlights
+    ]
+    hidden = replace(other[1], highlights=tuple(moved))
+    assert folds_of(own, (other[0], hidden))._score(SHIPPED, "1", label) <= score
+    assert folds_of(own, made(2, later_s=25))._score(SHIPPED, "1", label) < score
+    # Where everything shares a recording nothing is known, of no settings.
+    alone = made(1, recordings=1), made(2, recordings=1)
+    assert folds_of(*alone)._score(SHIPPED, "1", alone[0][1].highlights[0]) == 0.0
+
+
+def test_a_draw_is_the_same_each_time_and_blind_to_how_much_the_shipped_weights_are() -> None:
+    louder = replace(CONFIG, audio_weights={name: 3 * weight for name, weight in CONFIG.audio_weights.items()})
+    for name, draw in FAMILIES.items():
+        one, other, of_louder = (
+            draw(config, np.random.default_rng(seed)) for config, seed in ((CONFIG, 1), (CONFIG, 2), (louder, 1))
+        )
+        assert one == draw(CONFIG, np.random.default_rng(1)) != other
+        assert (one == of_louder) == (name == "blind")
+        assert (np.sign(one.audio) == np.sign(SHIPPED.audio)).all()
+        assert all(
+            constant.low <= value <= constant.high for constant, value in zip(CONSTANTS, one.constants, strict=True)
+        )
+    with pytest.raises(ValueError):
+        replace(SHIPPED, constants=(1.0,)).found(noise(50), CONFIG)
+    assert Settings.shipped(CONFIG) == SHIPPED == Settings.mean([SHIPPED, SHIPPED])
 
 
 def test_hidden_cuts_are_unknown() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from kick_clip_generator.cli.main import COMMANDS, main
 from kick_clip_generator.library.library import Library
+from kick_clip_generator.library.records import MEASURE, JobQuery
 from kick_clip_generator.media.probe import probe
 from tests.origin import Origin, make_hls, make_media
 from tests.streams import make_stream
@@ -219,7 +220,7 @@ def wait_for_windows(count: int) -> None:
     while time.monotonic() < deadline:
         if Path("clips.db").exists():
             with Library.open(Path("clips.db")) as library:
-                jobs = library.jobs()
+                jobs = library.jobs(JobQuery(kind=MEASURE)).items
                 if jobs and len(library.windows(jobs[0].id)) >= count:
                     return
         time.sleep(0.1)

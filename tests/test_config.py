@@ -70,7 +70,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_writing_anew_keeps_what_was_changed(checkout: Path) -> None:
     sheet = checkout / "config.py"
-    old = sheet.read_text().replace("PORT = 7860", 'PORT = 8000\nOUTPUT_DIR = "my \\"best\\" clips\\\\new"')
+    old = sheet.read_text().replace("PORT = None", 'PORT = 8000\nOUTPUT_DIR = "my \\"best\\" clips\\\\new"')
     sheet.write_text(old.replace("MIN_GAP = 10\n", ""))  # as if this version brought the setting
     assert command("--write") == 0
     assert values_in(sheet.read_text()) == values_in(config.render_sheet()) | {

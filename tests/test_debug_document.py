@@ -27,7 +27,7 @@ KEYS = [
     *("version", "mode", "stream", "config", "feature_summary", "excitement_summary", "anchors", "boundaries"),
     *("windows", "filter_report", "merged", "final_clips", "notes"),
 ]
-STAGES = ["score", "boring", "gap", "near_duplicate", "cap", "overlap"]
+STAGES = ["score", "boring", "gap", "near_duplicate", "cap", "keep_best", "overlap"]
 
 
 def noise(ticks: int, first_tick: int = 0) -> Timeline:

@@ -16,6 +16,7 @@ from kick_clip_generator.core.progress import CancelToken, Progress
 from kick_clip_generator.core.records import Detection, Highlight, Span
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.library.library import Library
+from kick_clip_generator.library.records import MEASURE, JobInfo, JobQuery
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
 from kick_clip_generator.media.probe import probe
 from kick_clip_generator.service.generate import GenerateRequest, GenerateResult, generate_highlights
@@ -107,20 +108,24 @@ def test_a_stopped_run_goes_on_at_the_first_unfinished_window(
     with Library.open(Path("other.db")) as other:
         with pytest.raises(Cancelled):
             generate(url, other, settings, make_clips=False, progress=stop_after_two, cancel=cancel)
-        assert [job.status for job in other.jobs()] == ["cancelled"]
-        assert sorted(other.windows(other.jobs()[0].id)) == [0, 1]
+        assert [job.status for job in measured(other)] == ["cancelled"]
+        assert sorted(other.windows(measured(other)[0].id)) == [0, 1]
         origin.requests.clear()
         resumed = generate(url, other, settings, make_clips=False)
-        assert [job.status for job in other.jobs()] == ["done"]
+        assert [job.status for job in measured(other)] == ["done"]
     assert resumed.detection == whole.detection
     assert origin.requests["/ts/160p_003.ts"] == 0, "media of finished windows are not fetched again"
     assert origin.requests["/ts/160p_020.ts"] == 1
 
 
+def measured(library: Library) -> tuple[JobInfo, ...]:
+    return library.jobs(JobQuery(kind=MEASURE)).items
+
+
 def test_a_second_run_reads_no_media_and_keeps_its_clips(folder: Path, library: Library, settings: Settings) -> None:
     first = generate(folder / "stream.mp4", library, settings)
     times = {clip.path: clip.path.stat().st_mtime_ns for clip in first.clips}
-    job = library.jobs()[0]
+    job = measured(library)[0]
     assert len(list(Path("feature_cache").glob("*.npz"))) == 1
     assert {row.result for row in library.windows(job.id).values()} == {None}, "the database stays small"
     second = generate(folder / "stream.mp4", library, settings)
@@ -277,7 +282,7 @@ def test_a_full_or_read_only_output_stops_before_the_work(folder: Path, library:
     Path("file").write_text("not a folder")
     with pytest.raises(LibraryError, match="folder"):
         generate(folder / "stream.mp4", library, settings, output=Path("file"))
-    assert library.jobs() == []
+    assert measured(library) == ()
 
 
 @pytest.mark.slow
@@ -294,10 +299,12 @@ def test_five_ratings_retrain_and_blend(tmp_path: Path, library: Library) -> Non
     assert messages[3] == "Not enough ratings yet: 4 of 5."
     model = library.active_model()
     assert model is not None and model.n == 1 and Path(model.path).exists()
-    after = generate(stream, library, settings, make_clips=False)
-    best = after.detection.audio[0]
-    assert best.score == pytest.approx(0.6 * best.heuristic_score + 0.4 * best.ml_score)
-    assert any(reason.signal == "ratings" for reason in best.reasons)
+    for weight, share in (("auto", 1.0), (0.4, 0.4)):
+        after = generate(stream, library, Settings(ml_weight=weight), make_clips=False)
+        best = after.detection.audio[0]
+        assert best.score == pytest.approx((1 - share) * best.heuristic_score + share * best.ml_score)
+        assert any(reason.signal == "ratings" for reason in best.reasons)
+        assert sum(reason.contribution for reason in best.reasons) == pytest.approx(best.score)
 
 
 def test_one_clip_per_moment() -> None:

@@ -14,7 +14,8 @@ from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.records import Detection, Highlight, Span
 from kick_clip_generator.core.timeline import TICK_S, Timeline
 from kick_clip_generator.features.registry import AUDIO_NAMES, NAMES, VIDEO_NAMES
-from kick_clip_generator.highlights.detect import DetectionConfig, detect
+from kick_clip_generator.highlights.detect import DetectionConfig, detect, segment
+from kick_clip_generator.highlights.merge import merge
 from kick_clip_generator.highlights.signals import AUDIO_WEIGHTS, SIGNALS, SUFFIX, VARIATION, VIDEO_WEIGHTS
 
 CONFIG = DetectionConfig()
@@ -266,12 +267,50 @@ def test_a_learned_score_is_blended_by_the_weights_and_is_a_reason() -> None:
     assert liked.heuristic_score == before.score
     assert liked.ml_score == 1.0
     assert liked.score == pytest.approx(0.6 * before.score + 0.4)
-    assert {reason.signal: reason.contribution for reason in liked.reasons}["ratings"] == pytest.approx(0.4)
+    added = {reason.signal: reason.contribution for reason in liked.reasons}["ratings"]
+    assert added == pytest.approx(0.4 * (1 - before.score)), "what the ratings changed"
+    assert sum(reason.contribution for reason in liked.reasons) == pytest.approx(liked.score)
     assert blended.audio[0] is liked
     assert spelled(blended.video) == spelled(plain.video)
     assert all(np.isnan(highlight.ml_score) for highlight in blended.video)
     only_learned = detect(timeline, replace(CONFIG, heuristic_weight=0.0), _Judge(liked=0.75))
     assert only_learned.audio[0].score == pytest.approx(0.75)
+
+
+class _Certain(_Judge):
+    """One that says what its evidence is worth, and saw what the heuristic made of the moments."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__(liked=1.0)
+        self._share = share
+        self.heuristic: list[float] = []
+
+    def share(self, kind: str) -> float:
+        return self._share
+
+    def predict(self, kind: str, rows: Sequence[Mapping[str, float]]) -> NDArray[np.float64] | None:
+        self.heuristic += [row["heuristic_score"] for row in rows]
+        return super().predict(kind, rows)
+
+
+def test_a_judge_may_say_what_its_evidence_is_worth_unless_the_weights_are_fixed() -> None:
+    timeline = excite(noise(1200), EVENT, 3.0)
+    plain = detect(timeline, CONFIG).audio[0]
+    judge = _Certain(0.75)
+    found = best_at(detect(timeline, replace(CONFIG, min_audio_score=0.0), judge).audio, EVENT)
+    assert found is not None and found.score == pytest.approx(0.25 * plain.score)
+    assert max(judge.heuristic) == pytest.approx(plain.score)
+    fixed = best_at(detect(timeline, replace(CONFIG, min_audio_score=0.0, ml_weight=0.4), judge).audio, EVENT)
+    assert fixed is not None and fixed.score == pytest.approx(0.6 * plain.score)
+
+
+def test_what_nobody_likes_does_not_climb_because_two_media_found_it() -> None:
+    def part(kind: str, score: float, heuristic: float) -> Highlight:
+        return Highlight(kind, score, 305.0, EVENT, EVENT, heuristic_score=heuristic)  # type: ignore[arg-type]
+
+    disliked = merge([part("audio", 0.2, 0.8)], [part("video", 0.1, 0.7)])[0]
+    assert disliked.score < 0.4 < disliked.heuristic_score
+    assert merge([part("audio", 0.8, 0.8)], [part("video", 0.7, 0.7)])[0].score == disliked.heuristic_score
 
 
 def test_a_judge_that_knows_nothing_changes_nothing() -> None:
@@ -311,3 +350,11 @@ def test_the_best_moment_is_given_when_none_reaches_the_minimum() -> None:
     assert len(found.merged) == 1 and 60 <= found.merged[0].peak_s <= 70
     assert any("KEEP_BEST" in note for note in found.notes) and any("MIN_AUDIO_SCORE=1" in note for note in found.notes)
     assert detect(timeline, strict).merged == ()
+    taken_back = segment(timeline, replace(strict, keep_best=True))
+    (clip,) = taken_back.clips
+    assert [one.stage for one in taken_back.decisions if one.clip_index == clip.index] == [
+        "score",
+        "keep_best",
+        "overlap",
+    ]
+    assert clip.index not in taken_back.dropped and taken_back.dropped

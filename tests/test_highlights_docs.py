@@ -9,13 +9,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
+from kick_clip_generator.core.kinds import MEDIA
 from kick_clip_generator.highlights.config import DetectionConfig, V1Config, V2Config
 from kick_clip_generator.highlights.filters import Stage
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "highlights.md").read_text(encoding="utf-8")
 
 # Said in words: the grid, the modes, and what is no number.
-IN_WORDS = {"step_sec", "mode", "keep_best", "audio_weights", "video_weights", "v1", "v2"}
+IN_WORDS = {"step_sec", "mode", "keep_best", "v1", "v2", *(f"{medium}_weights" for medium in MEDIA)}
 
 
 def told() -> Iterator[tuple[str, str]]:

@@ -23,13 +23,14 @@ from kick_clip_generator.highlights.events import DURATIONS_S, events_at, find_e
 STREAM = Span(0.0, 300.0)
 TICKS = round(STREAM.duration_s / TICK_S)
 V2 = V2Config()
+SILENT = np.zeros(TICKS, np.bool_)
 
 
 def boundaries_at(*ticks: int) -> Boundaries:
     """Good places to cut at these ticks and nowhere else."""
     scores = np.zeros(TICKS + 1)
     scores[list(ticks)] = 0.6
-    return Boundaries(scores, MappingProxyType(dict.fromkeys(COMPONENTS, scores)))
+    return Boundaries(scores, MappingProxyType(dict.fromkeys(COMPONENTS, scores)), SILENT)
 
 
 @pytest.mark.parametrize("duration_s", [6, 9, 12, 15])
@@ -80,7 +81,7 @@ def test_a_chosen_clip_holds_its_peak_and_keeps_its_limits(
         event,
         peak_s,
         excitement=random.standard_normal(TICKS).cumsum(),
-        boundaries=Boundaries(scores, MappingProxyType(dict.fromkeys(COMPONENTS, scores))),
+        boundaries=Boundaries(scores, MappingProxyType(dict.fromkeys(COMPONENTS, scores)), SILENT),
         bounds=STREAM,
         min_s=low_s,
         max_s=low_s + more_s,

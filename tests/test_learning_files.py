@@ -43,7 +43,7 @@ def ratings(count: int = 30, *, seed: int = 1) -> tuple[list[Row], list[int]]:
 
 
 def trained(regressor: Any = None, *, seed: int = 1) -> MLHighlightModel:
-    model = MLHighlightModel(n_estimators=5)
+    model = MLHighlightModel(n_estimators=5, learner="boosting")
     model.audio_model = regressor
     model.video_model = Ridge() if isinstance(regressor, Ridge) else None
     return model.fit("audio", *ratings(seed=seed)).fit("video", *ratings(seed=seed + 100))

@@ -108,7 +108,7 @@ def test_unknown_values_are_no_obstacle(regressor: object) -> None:
 
 def test_that_a_value_is_unknown_can_itself_be_learnt() -> None:
     rows = [{"rms_mean": math.nan if k % 2 else 0.5, "zcr_mean": 0.1} for k in range(40)]
-    model = MLHighlightModel().fit("audio", rows, [1 if k % 2 else 5 for k in range(40)])
+    model = MLHighlightModel(learner="boosting").fit("audio", rows, [1 if k % 2 else 5 for k in range(40)])
     scores = model.predict("audio", [{"rms_mean": math.nan, "zcr_mean": 0.1}, {"rms_mean": 0.5, "zcr_mean": 0.1}])
     assert scores is not None and scores[0] < 0.2 < 0.8 < scores[1]
 
@@ -142,7 +142,7 @@ def test_same_ratings_same_model(regressor: object) -> None:
 
 def test_an_assigned_forest_takes_the_place_of_the_boosting() -> None:
     forest = RandomForestRegressor(n_estimators=200)
-    model = MLHighlightModel()
+    model = MLHighlightModel(learner="boosting")
     model.audio_model = forest
     assert model.audio_model is forest
     model.fit("audio", *loud_taste(20, seed=1)).fit("video", *loud_taste(20, seed=1))
@@ -166,7 +166,7 @@ def test_an_unfitted_copy_keeps_what_was_assigned() -> None:
 
 
 def test_boosting_has_the_trees_that_were_asked_for() -> None:
-    model = MLHighlightModel(n_estimators=7, learning_rate=0.3).fit("audio", *loud_taste(20, seed=1))
+    model = MLHighlightModel(7, 0.3, learner="boosting").fit("audio", *loud_taste(20, seed=1))
     assert model.audio_model is not None
     assert (model.audio_model.n_estimators, model.audio_model.learning_rate) == (7, 0.3)
 

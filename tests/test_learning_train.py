@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 
-from kick_clip_generator.learning.judge import order, plan_folds, unseen_scores
+from kick_clip_generator.core.clip_row import HEURISTIC
+from kick_clip_generator.learning.judge import order, plan_folds, progressive_scores, unseen_scores
 from kick_clip_generator.learning.model import MLHighlightModel
 from kick_clip_generator.learning.train import retrain
 
@@ -131,9 +132,9 @@ def test_the_current_model_is_not_asked_about_ratings_it_was_trained_on() -> Non
 
 def test_a_kind_with_few_ratings_learns_from_both() -> None:
     few = [Rated(0, "video", 1 + k, 100.0 + k, {"rms_mean": k / 4}) for k in range(3)]
-    result = retrain(rated(30, kinds=("audio",)) + few)
+    result = retrain(rated(30, kinds=("audio",)) + few, learner="boosting")
     assert result.metrics["kinds"]["audio"]["fitted_on"] == "its own ratings"
-    assert result.metrics["kinds"]["video"]["fitted_on"] == "the ratings of both kinds"
+    assert result.metrics["kinds"]["video"]["fitted_on"] == "the ratings of all kinds"
     assert result.model is not None
     scores = result.model.predict("video", [{"rms_mean": 0.05}, {"rms_mean": 0.95}])
     assert scores is not None and scores[0] < scores[1]
@@ -185,3 +186,66 @@ def test_pairs_are_counted_once_and_ties_count_half() -> None:
     assert order([1, 3, 5], [0.5, 0.5, 0.5]).accuracy == 0.5
     assert order([1, 5, 5], [0.1, 0.2, 0.3]).pairs == 2
     assert math.isnan(order([3, 3], [0.1, 0.2]).accuracy)
+
+
+def with_heuristic(samples: Sequence[Rated], *, sign: int) -> list[Rated]:
+    """The same ratings, and a heuristic that agrees with the stars (or, with sign -1, contradicts them)."""
+    return [
+        Rated(
+            r.source_id,
+            r.kind,
+            r.stars,
+            r.rated_at,
+            {**r.row, HEURISTIC: 0.5 + sign * (r.stars - 3) / 5 + (k % 7 - 3) / 100},
+        )
+        for k, r in enumerate(samples)
+    ]
+
+
+def test_it_is_judged_beside_the_heuristic_in_two_ways_with_intervals() -> None:
+    metrics = retrain(with_heuristic(rated(60, streams=6), sign=-1)).metrics
+    for judged in ("unseen", "progressive"):
+        for name in ("ndcg", "pairwise", "spearman"):
+            candidate, heuristic, lead = (metrics[judged][who][name] for who in ("candidate", "heuristic", "lead"))
+            for value, low, high in (candidate, heuristic, lead):
+                assert low <= value <= high
+            assert lead[0] == pytest.approx(candidate[0] - heuristic[0], abs=2e-4)
+            assert candidate[0] > heuristic[0], "who contradicts the heuristic is understood all the same"
+    assert metrics["kinds"]["audio"]["share"] == 1.0
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_a_model_that_the_heuristic_beats_is_refused() -> None:
+    """What is liked is loud in one stream and quiet in the next; the heuristic knows better."""
+    samples = [
+        Rated(stream, r.kind, r.stars, r.rated_at, r.row)
+        for stream in range(6)
+        for r in rated(12, seed=stream, streams=1, sign=1 if stream % 2 else -1)
+    ]
+    result = retrain(with_heuristic(samples, sign=1), learner="boosting", share=1.0, n_estimators=20)
+    assert result.model is not None
+    if result.metrics["pairwise_accuracy"] >= 0.5:
+        assert result.promoted == (result.metrics["unseen"]["lead"]["pairwise"][2] >= 0)
+    assert not result.promoted
+
+
+def test_predictions_come_before_learning() -> None:
+    samples = rated(40, streams=2)
+    came: list[tuple[float, float]] = []
+
+    def predict(on: Sequence[Rated], of: Sequence[Rated]) -> np.ndarray:
+        came.append((max(r.rated_at for r in on), min(r.rated_at for r in of)))
+        return np.array([r.rated_at for r in of])
+
+    shuffled = [samples[k] for k in np.random.default_rng(0).permutation(len(samples))]
+    found = progressive_scores(shuffled, 10, predict)  # type: ignore[arg-type]
+    assert all(learnt < asked for learnt, asked in came) and len(came) <= 6
+    assert [step == -1 for step in found.step] == [bool(nan) for nan in np.isnan(found.scores)]
+    assert np.isnan(found.scores).sum() == 10
+
+
+def test_a_fixed_share_is_what_is_judged() -> None:
+    samples = with_heuristic(rated(40), sign=-1)
+    alone = retrain(samples, share=0.0).metrics["unseen"]
+    assert alone["candidate"] == alone["heuristic"]
+    assert alone["lead"]["pairwise"][0] == 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +14,6 @@ from kick_clip_generator.core.errors import InputError, LibraryError
 from kick_clip_generator.core.records import Span
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import ClipQuery, RatingTotals
-
-
-@pytest.fixture
-def library(tmp_path: Path) -> Iterator[Library]:
-    with Library.open(tmp_path / "clips.db") as opened:
-        yield opened
 
 
 @pytest.fixture

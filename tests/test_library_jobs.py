@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,16 +25,10 @@ ELSEWHERE = "otherhost:4711:00000000-1"
 THIRD = "thirdhost:4712:00000000-2"
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Iterator[Library]:
-    with Library.open(tmp_path / "clips.db") as opened:
-        yield opened
-
-
 def test_a_new_job_is_ours(library: Library) -> None:
     ticket = library.open_job("analyze", "key", {"url": "x", "gap": math.nan}, ELSEWHERE, 60)
     assert (ticket.status, ticket.resumed, ticket.fence) == ("running", False, 1)
-    (job,) = library.jobs()
+    (job,) = library.jobs().items
     assert (job.status, job.owner, job.attempts, job.payload) == ("running", ELSEWHERE, 1, {"url": "x", "gap": None})
 
 
@@ -52,12 +45,12 @@ def test_a_closed_job_goes_on_with_its_windows(library: Library, status: str) ->
     first = library.open_job("analyze", "key", {}, ELSEWHERE, 60)
     library.record_window(first, 0, "done", 0, b"abc", {"bytes": 3})
     library.finish_job(first, status, error="it broke")  # type: ignore[arg-type]
-    assert library.jobs()[0].error == "it broke"
+    assert library.jobs().items[0].error == "it broke"
     again = library.open_job("analyze", "key", {}, THIRD, 60)
     assert (again.id, again.resumed, again.fence, again.status) == (first.id, True, 2, "running")
     window = library.windows(again.id)[0]
     assert (window.status, window.first_tick, window.result, window.detail) == ("done", 0, b"abc", {"bytes": 3})
-    assert library.jobs()[0].error is None
+    assert library.jobs().items[0].error is None
 
 
 def test_a_done_job_is_returned_as_done_unless_reopened(library: Library) -> None:
@@ -93,7 +86,7 @@ def test_a_zombie_changes_nothing(library: Library) -> None:
         library.finish_job(zombie, "done")
     library.release(zombie)
     assert {n: row.result for n, row in library.windows(heir.id).items()} == {0: b"first", 1: b"heir"}
-    assert (library.jobs()[0].status, library.jobs()[0].owner) == ("running", THIRD)
+    assert (library.jobs().items[0].status, library.jobs().items[0].owner) == ("running", THIRD)
 
 
 def test_the_same_owner_with_an_older_fence_is_a_zombie_too(library: Library) -> None:
@@ -110,7 +103,7 @@ def test_every_write_extends_the_lease(library: Library) -> None:
     library.set_step(longer, "windows", 0.25)
     with pytest.raises(LibraryError, match="process 4711"):
         library.open_job("analyze", "key", {}, THIRD, 60)
-    assert (library.jobs()[0].step, library.jobs()[0].progress) == ("windows", 0.25)
+    assert (library.jobs().items[0].step, library.jobs().items[0].progress) == ("windows", 0.25)
 
 
 def test_a_window_may_be_recorded_again(library: Library) -> None:
@@ -139,7 +132,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from kick_clip_generator.library.library import Library
-library = Library.open(Path(sys.argv[1]))
+library = Library.open(sys.argv[1])
 ticket = library.open_job("analyze", "key", {}, lease_s=3600)
 library.record_window(ticket, 0, "done", 0, b"kept", {})
 print("holding", flush=True)
@@ -147,8 +140,8 @@ time.sleep(60)
 """
 
 
-def test_after_kill_9_the_job_is_taken_over_at_once(library: Library) -> None:
-    holder = _start(HOLDER, str(library.path))
+def test_after_kill_9_the_job_is_taken_over_at_once(library: Library, library_place: Path | str) -> None:
+    holder = _start(HOLDER, str(library_place))
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"holding\n"
     with pytest.raises(LibraryError, match=f"process {holder.pid} "):
@@ -166,7 +159,7 @@ import sys
 from pathlib import Path
 from kick_clip_generator.core.records import Rendition, Source
 from kick_clip_generator.library.library import Library
-library = Library.open(Path(sys.argv[1]))
+library = Library.open(sys.argv[1])
 ticket = library.open_job("analyze", sys.argv[2], {})
 for n in range(300):
     library.record_window(ticket, n, "done", n * 60, b"x" * 1000, {"n": n})
@@ -175,9 +168,9 @@ library.finish_job(ticket, "done")
 
 
 @pytest.mark.slow
-def test_many_writers_are_never_locked_out(library: Library) -> None:
+def test_many_writers_are_never_locked_out(library: Library, library_place: Path | str) -> None:
     """Two processes and two threads, 300 writes each, while somebody reads."""
-    processes = [_start(WRITER, str(library.path), f"process {number}") for number in range(2)]
+    processes = [_start(WRITER, str(library_place), f"process {number}") for number in range(2)]
     failures: list[BaseException] = []
 
     def write(name: str) -> None:
@@ -198,7 +191,7 @@ def test_many_writers_are_never_locked_out(library: Library) -> None:
     for process in processes:
         assert process.wait() == 0
     assert failures == []
-    jobs = library.jobs()
+    jobs = library.jobs().items
     assert [job.status for job in jobs] == ["done"] * 4
     assert [len(library.windows(job.id)) for job in jobs] == [300] * 4
 

@@ -38,7 +38,9 @@ def test_a_new_database_has_the_tables_of_the_models(tmp_path: Path) -> None:
     Library.open(path).close()
     engine = make_engine(path)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        # Full-text search and the indexes of lists are SQL of their own.
+        named = lambda name, kind, parents: not str(name).startswith(("transcript_text", "ix_clip_list"))  # noqa: E731
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": named})
         assert compare_metadata(context, tables.Base.metadata) == []
     engine.dispose()
 
@@ -70,8 +72,9 @@ def test_a_page_is_read_from_an_index_without_sorting(tmp_path: Path, sort: Clip
     (statement, values) = next(entry for entry in statements if entry[0].startswith("SELECT"))
     with closing(sqlite3.connect(path)) as other:
         plan = str(other.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall())
-    assert "SCAN clip" in plan
-    assert "TEMP B-TREE" not in plan
+    assert "SCAN clip USING INDEX ix_clip_list_" in plan or "SCAN clip USING COVERING INDEX ix_clip_list_" in plan
+    # The rows of the page itself are put in order again.
+    assert plan.count("TEMP B-TREE") == 1
 
 
 def test_the_head_constant_is_the_newest_revision() -> None:
@@ -123,7 +126,7 @@ def test_a_failed_writing_session_leaves_nothing(tmp_path: Path) -> None:
             session.add(tables.Job(kind="analyze", status="queued", payload={}, idem_key="k"))
             session.flush()
             raise RuntimeError
-        assert library.jobs() == []
+        assert library.jobs().items == ()
 
 
 def test_locked(tmp_path: Path) -> None:

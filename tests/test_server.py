@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
@@ -16,10 +17,11 @@ import httpx
 import pytest
 from ui_page import Site, a_site
 
-from kick_clip_generator.api.clips import attachment
+from kick_clip_generator.api.media import attachment
 from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.server import open_gui
+from kick_clip_generator.service.door import set_password
 
 ROOT = Path(__file__).parents[1]
 
@@ -144,6 +146,30 @@ def test_a_path_in_a_request_does_not_bring_the_file(site: Site) -> None:
             if dependency["inputs"]:
                 assert answer.status_code >= 400, dependency
         assert httpx.get(f"{site.url}/gradio_api/file={target}").status_code in (403, 404)
+
+
+def test_the_page_is_behind_the_login(site: Site) -> None:
+    def waited_for(status: int) -> None:
+        # The server looks once a second whether somebody has set a password.
+        deadline_s = time.monotonic() + 30
+        while httpx.get(f"{site.url}/config").status_code != status:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.1)
+
+    set_password(site.library, "a long password")
+    try:
+        waited_for(401)
+        page = httpx.get(site.url, headers={"Accept": "text/html"})
+        assert (page.status_code, page.headers["location"]) == (303, "/login")
+        for path in ("gradio_api/info", "gradio_api/file=/etc/passwd", "gradio_api/queue/data", "theme.css"):
+            assert httpx.get(f"{site.url}/{path}").status_code == 401, path
+        assert httpx.post(f"{site.url}/gradio_api/queue/join", json={}).status_code == 401
+        with httpx.Client(base_url=site.url) as visitor:
+            assert visitor.post("/login", data={"password": "a long password"}).status_code == 303
+            assert visitor.get("/config").status_code == 200
+    finally:
+        set_password(site.library, None)
+        waited_for(200)
 
 
 def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:

@@ -255,7 +255,8 @@ def test_every_contract_breaks_on_a_forbidden_import(tmp_path: Path) -> None:
 
 
 def test_guards_fail_what_they_should(tmp_path: Path) -> None:
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    for name in ("conftest.py", "databases.py"):
+        shutil.copy(ROOT / "tests" / name, tmp_path)
     (tmp_path / "pytest.ini").write_text(
         f"[pytest]\npythonpath = {ROOT}\nmarkers = allow_error_log: x\naddopts = -p no:cacheprovider\n"
     )
@@ -295,7 +296,7 @@ def test_good_loopback():
         socket.create_connection(("localhost", server.getsockname()[1]), timeout=5).close()
 
 def test_good_settings():
-    assert load_settings().port == 7860
+    assert load_settings().host == "127.0.0.1"
     open("litter", "w").close()
 """)
     (tmp_path / ".env").write_text("PORT=1111\n")

@@ -16,6 +16,7 @@ from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.progress import Progress
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.core.timeline import clock
+from kick_clip_generator.service.generate import GenerateRequest
 from kick_clip_generator.ui.form import Form
 from kick_clip_generator.ui.html import Html, escape, joined, markup
 from kick_clip_generator.ui.run_view import progress_panel
@@ -80,19 +81,22 @@ def a_form(**changes: object) -> Form:
     return Form(**{**fields, **changes})
 
 
+def asked(form: Form, settings: Settings | None = None) -> GenerateRequest:
+    """What a job makes of a form."""
+    return GenerateRequest.checked(url=form.link(), settings=settings or Settings(), **form.options())
+
+
 def test_a_form_becomes_a_request() -> None:
-    request = a_form(clip_duration=" 30 ", start_minute=1, end_minute=2.5, kinds="video", cut="copy").request(
-        Settings()
-    )
+    request = asked(a_form(clip_duration=" 30 ", start_minute=1, end_minute=2.5, kinds="video", cut="copy"))
     assert (request.span.start_s, request.span.end_s) == (60.0, 150.0)
     assert (request.config.clip_duration_s, request.config.max_audio, request.config.max_video) == (30, 0, 6)
-    assert request.cut == "copy" and a_form().request(Settings()).config.max_audio == 5
-    assert a_form(clip_duration="Auto").request(Settings()).config.clip_duration_s is None
+    assert request.cut == "copy" and asked(a_form()).config.max_audio == 5
+    assert asked(a_form(clip_duration="Auto")).config.clip_duration_s is None
 
 
 def test_empty_fields_mean_the_settings() -> None:
     settings = Settings(min_gap=33, top_n_highlights=4)
-    request = a_form(clip_duration="", min_gap=None, max_audio=None, max_video=None).request(settings)
+    request = asked(a_form(clip_duration="", min_gap=None, max_audio=None, max_video=None), settings)
     assert request.config.min_gap_s == 33 and request.config.max_audio == 4 and request.span is None
 
 
@@ -120,7 +124,7 @@ def test_empty_fields_mean_the_settings() -> None:
 )
 def test_a_bad_field_is_one_sentence(changes: dict[str, object], named: str) -> None:
     with pytest.raises(InputError, match=named) as caught:
-        a_form(**changes).request(Settings())
+        asked(a_form(**changes))
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
 
 

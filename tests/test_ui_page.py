@@ -12,6 +12,8 @@ import pytest
 from origin.media import make_media
 from ui_page import HOSTILE, Site, a_site, chromium, visiting
 
+from kick_clip_generator.library.records import JobQuery
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
@@ -187,7 +189,7 @@ def test_a_bad_number_is_told_and_starts_nothing(
         said = page.locator("#run .box.error")
         said.wait_for()
         assert sentence in said.inner_text().lower()
-    assert not site.app.state.runs._runs
+    assert not site.library.jobs().items
 
 
 @pytest.mark.parametrize("width_px", [390, 1280])
@@ -211,7 +213,13 @@ def test_nothing_is_wider_than_the_screen_and_every_field_has_a_name(site: Site,
             assert nameless == []
 
 
-def test_a_made_file_becomes_clips_and_a_reload_finds_them(site: Site, browser: Any, tmp_path: Path) -> None:
+@pytest.fixture
+def working_site(tmp_path: Path) -> Iterator[Site]:
+    with a_site(tmp_path / "site", workers=True) as site:
+        yield site
+
+
+def test_a_made_file_becomes_clips_and_a_reload_finds_them(working_site: Site, browser: Any, tmp_path: Path) -> None:
     from origin.media import ffmpeg
 
     calm, loud = make_media(tmp_path / "calm.mp4", duration_s=60), tmp_path / "a match.mp4"
@@ -221,6 +229,7 @@ def test_a_made_file_becomes_clips_and_a_reload_finds_them(site: Site, browser: 
         "[0:a]volume=0.05[q];[1:a]volume='between(t,20,24)+between(t,42,46)':eval=frame[n];[q][n]amix=inputs=2:normalize=0[a]",
         "-map", "0:v", "-map", "[a]", "-c:v", "copy", "-c:a", "aac", loud,
     )  # fmt: skip
+    site = working_site
     with visiting(browser, site.url) as visit:
         page = visit.page
         page.locator("#url textarea, #url input").fill(str(loud))
@@ -229,6 +238,8 @@ def test_a_made_file_becomes_clips_and_a_reload_finds_them(site: Site, browser: 
         visit.reload()
         page.locator("#run .box").wait_for(timeout=120_000)
         assert "Done" in page.locator("#run .box").inner_text()
+        (job,) = site.library.jobs(JobQuery(kind="analyze")).items
+        assert page.url.endswith(f"?job={job.id}")
         page.locator("#results .tile").first.wait_for()
         found = page.locator("#results .tile").count()
         assert found == len(site.library.clips().items) > 0

@@ -21,7 +21,7 @@ from kick_clip_generator.core.records import Highlight, Kind, Reason, Span
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import ClipRecord
-from kick_clip_generator.server import build_app
+from kick_clip_generator.server import Background, build_app
 
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_FLAGS = [
@@ -93,8 +93,9 @@ def serving(app: Any) -> Iterator[str]:
 
 
 @contextmanager
-def a_site(folder: Path) -> Iterator[Site]:
-    """A server on an empty library in `folder`."""
+def a_site(folder: Path, *, workers: bool = False) -> Iterator[Site]:
+    """A server on an empty library in `folder`; without workers, jobs stay in the line."""
+    folder.mkdir(exist_ok=True)
     settings = Settings(
         database_path=folder / "clips.db",
         output_dir=folder / "output_clips",
@@ -105,7 +106,7 @@ def a_site(folder: Path) -> Iterator[Site]:
     )
     media = make_media(folder / "tiny.mp4", duration_s=1.0).read_bytes()
     with Library.open(settings.database_path) as library:
-        app = build_app(settings, library)
+        app = build_app(settings, library, background=Background(library, settings) if workers else None)
         with serving(app) as url:
             yield Site(url, settings, library, app, folder / "output_clips" / "A stream", media)
 

@@ -9,11 +9,13 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kick_clip_generator.api.problems import problem
 
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -29,6 +31,7 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -38,20 +41,21 @@ class OnlyOwnPages:
     Args:
         host: the address the server listens on; it is allowed beside the loopback names. On "every address" (0.0.0.0,
             ::) any literal IP address is: rebinding needs a name.
+        names: other names under which the server is reached, e.g. that of a reverse proxy.
     """
 
-    def __init__(self, app: ASGIApp, host: str) -> None:
+    def __init__(self, app: ASGIApp, host: str, names: Iterable[str] = ()) -> None:
         self._app = app
-        self._hosts = LOOPBACK_NAMES | {host.lower()}
+        self._hosts = LOOPBACK_NAMES | {host.lower(), *names}
         self._everywhere = host in ("0.0.0.0", "::")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(Headers(scope=scope), scope.get("method", "GET"))
+        refusal = self._refusal(Headers(scope=scope), scope.get("method", "WEBSOCKET"))
         if refusal:
-            await PlainTextResponse(refusal, 403)(scope, receive, send)
+            await _refuse(refusal, scope, receive, send)
             return
 
         async def send_with_headers(message: Message) -> None:
@@ -66,7 +70,10 @@ class OnlyOwnPages:
     def _refusal(self, headers: Headers, method: str) -> str:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
-            return "This address is not one of the server's own; open it as http://127.0.0.1."
+            return (
+                "This address is not one of the server's own; open it as http://127.0.0.1, or add its name to "
+                "ALLOWED_HOSTS."
+            )
         origins = headers.getlist("origin")
         if method not in READING and any(not _same_place(origin, hosts[0]) for origin in origins):
             return "This request comes from another page and is refused."
@@ -75,6 +82,13 @@ class OnlyOwnPages:
     def _is_ours(self, host: str) -> bool:
         name = _name(f"//{host}")
         return name in self._hosts or (self._everywhere and _is_address(name))
+
+
+async def _refuse(sentence: str, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 4403})
+    else:
+        await problem(403, sentence)(scope, receive, send)
 
 
 def _name(url: str) -> str:

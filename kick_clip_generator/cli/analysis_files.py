@@ -49,6 +49,8 @@ class Writer:
         folder = self.folder / name
         modes = MODES if self.compare else (result.analysis.segmentation.config.mode,)
         found = {mode: in_mode(result, mode, library=library, settings=settings) for mode in modes}
+        # What was measured is the same in every mode; at ten hours it is 45 MB and takes seconds to write.
+        write_text(folder / FEATURES_FOLDER / features_name(modes[0]), features_json(result.analysis.signals))
         for mode, segmentation in found.items():
             self._mode(folder, mode, segmentation, result)
         if self.compare:
@@ -57,7 +59,6 @@ class Writer:
     def _mode(self, folder: Path, mode: Mode, segmentation: Segmentation, result: GenerateResult) -> None:
         signals = result.analysis.signals
         write_json(folder / f"{mode}_clips.json", [clip.to_dict() for clip in segmentation.detection.merged])
-        write_text(folder / FEATURES_FOLDER / features_name(mode), features_json(signals))
         write_json(folder / DEBUG_FOLDER / debug_name(mode), debug_document(segmentation, signals))
         page = timeline_page(result.source.title, signals, segmentation)
         write_text(folder / f"timeline_{mode}.html", [page])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
 from pathlib import Path
 
 from kick_clip_generator.core.settings import Settings
 
-HELP = "copy the library (clips.db) to a file"
+HELP = "copy the library to a file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,12 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
+    from kick_clip_generator.service.backup import back_up
     from kick_clip_generator.service.library import open_library
 
     with open_library(settings) as library:
-        stamp = f"{datetime.now():%Y%m%d_%H%M%S}"
-        target = args.to or library.backup_folder / f"{library.path.stem}.{stamp}{library.path.suffix}"
-        library.backup(target)
+        written = back_up(library, settings, args.to)
     if not args.quiet:
-        print(target)
+        print(args.to or written.path)
     return 0

@@ -16,8 +16,10 @@ from kick_clip_generator.core.timeline import clock
 TITLES = {
     "demo": "Making the demo",
     "resolve": "Resolving",
+    "download": "Downloading",
     "analyze": "Analysing",
     "clips": "Cutting",
+    "verify": "Checking",
     "export": "Exporting",
 }
 PLAIN_LINE_EVERY_S = 5.0

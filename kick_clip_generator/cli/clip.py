@@ -53,6 +53,7 @@ def _check(args: argparse.Namespace, url: str | None) -> None:
 
 def _cut(args: argparse.Namespace, url: str, settings: Settings) -> int:
     from kick_clip_generator.cli.bar import ProgressBar
+    from kick_clip_generator.cli.checking import check_clips
     from kick_clip_generator.core.records import Highlight, Span
     from kick_clip_generator.service.cut import cut_highlights
     from kick_clip_generator.service.generate import GenerateRequest
@@ -61,36 +62,41 @@ def _cut(args: argparse.Namespace, url: str, settings: Settings) -> int:
     span = Span(args.start, args.end)
     by_hand = Highlight(kind="both", score=0.0, peak_s=(span.start_s + span.end_s) / 2, event=span, clip=span)
     request = GenerateRequest.checked(url=url, settings=settings, cut=args.cut, output=args.output)
-    with ProgressBar(quiet=args.quiet) as bar, open_library(settings) as library:
-        made = cut_highlights(request, [by_hand], library=library, settings=settings, progress=bar.show)
-    if not made.files:
-        raise MediaError(" ".join(made.notes) or "The clip could not be made.")
-    for note in made.notes:
-        print(note, file=sys.stderr)
-    if not args.quiet:
-        for file in made.files:
-            print(file.path)
+    with open_library(settings) as library:
+        with ProgressBar(quiet=args.quiet) as bar:
+            made = cut_highlights(request, [by_hand], library=library, settings=settings, progress=bar.show)
+        if not made.files:
+            raise MediaError(" ".join(made.notes) or "The clip could not be made.")
+        for note in made.notes:
+            print(note, file=sys.stderr)
+        if not args.quiet:
+            for file in made.files:
+                print(file.path, flush=True)
+        check_clips(library, settings, [file.id for file in made.files], quiet=args.quiet)
     return 0
 
 
 def _move(args: argparse.Namespace, url: str | None, settings: Settings) -> int:
     from kick_clip_generator.cli.bar import ProgressBar
+    from kick_clip_generator.cli.checking import check_clips
     from kick_clip_generator.service.bounds import move_bounds
     from kick_clip_generator.service.library import open_library
 
-    with ProgressBar(quiet=args.quiet) as bar, open_library(settings) as library:
-        done = move_bounds(
-            clip_named(library, args.id).id,
-            args.start,
-            args.end,
-            library=library,
-            settings=settings,
-            url=url,
-            cut=args.cut,
-            progress=bar.show,
-        )
-    if done.note:
-        print(done.note, file=sys.stderr)
-    if not args.quiet:
-        print(done.clip.path)
+    with open_library(settings) as library:
+        with ProgressBar(quiet=args.quiet) as bar:
+            done = move_bounds(
+                clip_named(library, args.id).id,
+                args.start,
+                args.end,
+                library=library,
+                settings=settings,
+                url=url,
+                cut=args.cut,
+                progress=bar.show,
+            )
+        if done.note:
+            print(done.note, file=sys.stderr)
+        if not args.quiet:
+            print(done.clip.path, flush=True)
+        check_clips(library, settings, [done.clip.id], quiet=args.quiet)
     return 0

@@ -22,7 +22,7 @@ from typing import Literal
 
 from kick_clip_generator.cli.source_arguments import add_source_arguments, with_source_arguments
 from kick_clip_generator.core.errors import ClipGeneratorError, InputError
-from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.core.settings import GUI_PORT, Settings
 
 NAME = "doctor"
 HELP = "check this machine (Python, ffmpeg, disk, network, GPU, extras), or one link"
@@ -213,6 +213,10 @@ def check_folders(settings: Settings) -> Iterator[Check]:
 def check_database(settings: Settings) -> Iterator[Check]:
     from kick_clip_generator.library.library import Library
 
+    if settings.database_url:
+        with Library.open(settings.database_url) as library:
+            yield Check("database", "ok", f"{library.name} answers")
+        return
     path = settings.database_path
     if not path.exists():
         yield Check("database", "ok", f"{path} will be made on the first run")
@@ -238,14 +242,15 @@ def check_network(url: str) -> Iterator[Check]:
 
 def check_port(settings: Settings) -> Iterator[Check]:
     """Whether the web UI can listen; when it can't, it may be running already."""
-    where = f"{settings.host}:{settings.port}"
+    port = settings.port or GUI_PORT
+    where = f"{settings.host}:{port}"
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         if os.name == "posix":
             # As servers do: a connection that was just closed does not keep the port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((settings.host, port))
             probe.listen(1)
         except OSError as error:
             fix = "the web UI may be running already; else set PORT (or HOST) to another value"

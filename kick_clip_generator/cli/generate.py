@@ -8,6 +8,7 @@ from pathlib import Path
 from kick_clip_generator.cli.arguments import add_cut_argument, number, seconds_or_auto, setting
 from kick_clip_generator.cli.source_arguments import add_source_arguments, add_stream_arguments, with_source_arguments
 from kick_clip_generator.core.errors import InputError
+from kick_clip_generator.core.kinds import MEDIA, WANTED
 from kick_clip_generator.core.settings import LONGEST_STREAM_MIN, Settings
 
 HELP = "find highlights and cut clips"
@@ -49,10 +50,21 @@ def add_detection_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="least distance of two highlights of a kind (default: 10)",
     )
-    found.add_argument("--max-audio-clips", type=number(1, 25, whole=True), metavar="N", help="1-25 (default: 10)")
-    found.add_argument("--max-video-clips", type=number(1, 25, whole=True), metavar="N", help="1-25 (default: 10)")
+    for medium in MEDIA:
+        found.add_argument(
+            f"--max-{medium}-clips", type=number(1, 25, whole=True), metavar="N", help="1-25 (default: 10)"
+        )
     found.add_argument(
-        "--type", choices=("audio", "video", "both"), default="both", help="which highlights (default: both)"
+        "--type",
+        choices=WANTED,
+        default="all",
+        help="which highlights; both: sound and picture (default: all that can be found)",
+    )
+    found.add_argument(
+        "--chat",
+        type=Path,
+        metavar="FILE",
+        help="what viewers wrote: a JSON object per line with t (seconds of the stream), user and text",
     )
     found.add_argument(
         "--signals",

@@ -20,7 +20,24 @@ from kick_clip_generator.core.settings import Settings, load_settings
 
 # A command is a module of this folder with NAME, HELP, add_arguments(parser) and run(args, settings) -> exit code.
 # Imported only when called or when help is shown: their own heavy imports stay inside run().
-COMMANDS = ("analyze", "clip", "keep", "drop", "export", "retrain", "backup", "doctor", "config")
+COMMANDS = (
+    "analyze",
+    "clip",
+    "download",
+    "keep",
+    "drop",
+    "export",
+    "retrain",
+    "backup",
+    "restore",
+    "retention",
+    "library",
+    "serve",
+    "worker",
+    "password",
+    "doctor",
+    "config",
+)
 
 DESCRIPTION = "Finds the highlights of a stream and cuts them as clips."
 

@@ -18,16 +18,20 @@ def highlights_document(
     audio: Sequence[Highlight],
     video: Sequence[Highlight],
     merged: Sequence[Highlight],
+    speech: Sequence[Highlight] = (),
+    chat: Sequence[Highlight] = (),
     about: Mapping[str, Any] | None = None,
     files: Sequence[tuple[Highlight, str]] = (),
 ) -> dict[str, Any]:
     """The document as users script against it.
 
     Args:
-        audio, video, merged: best first.
+        audio, video, speech, chat, merged: best first; nothing is said of speech and chat that found none.
         about: facts of the run (source, title, cut, ...), put first.
         files: highlights that were cut and the names of their files; other highlights of the same moment name them too.
     """
+
+    rarer = {"speech": speech, "chat": chat}
 
     def entry(highlight: Highlight) -> dict[str, Any]:
         data = highlight.to_dict()
@@ -40,6 +44,7 @@ def highlights_document(
         **(about or {}),
         "audio_highlights": [entry(h) for h in audio],
         "video_highlights": [entry(h) for h in video],
+        **{f"{kind}_highlights": [entry(h) for h in found] for kind, found in rarer.items() if found},
         "highlights": [entry(h) for h in merged],
     }
 

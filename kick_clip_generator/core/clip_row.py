@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from kick_clip_generator.core.records import Span
+from kick_clip_generator.core.records import Highlight, Span
 from kick_clip_generator.core.timeline import FloatArray, Timeline
 
 STATISTICS = ("mean", "max", "std", "contrast")
@@ -17,6 +17,14 @@ STATISTICS = ("mean", "max", "std", "contrast")
 # Excitement is relative to what the stream sounded and looked like around the moment; two minutes on each side is long
 # against an event (about 10 s) and short against a change of scene.
 SURROUNDINGS_S = 120.0
+
+# What the heuristic made of the moment, so that learning begins where the heuristic stands.
+HEURISTIC = "heuristic_score"
+
+
+def highlight_row(timeline: Timeline, highlight: Highlight) -> dict[str, float]:
+    """The row of a highlight: `clip_row` of its event, and its `heuristic_score`."""
+    return {**clip_row(timeline, highlight.event), HEURISTIC: highlight.heuristic_score}
 
 
 def clip_row(timeline: Timeline, event: Span) -> dict[str, float]:

@@ -80,6 +80,18 @@ class LibraryError(ClipGeneratorError):
     """`clips.db` or a folder could not be read or written."""
 
 
+class NotFoundError(LibraryError):
+    """There is nothing of that number or name in the library."""
+
+
+class ConflictError(LibraryError):
+    """It cannot be done as things stand: a name is taken, a job has ended, somebody else is at it."""
+
+
+class UnavailableError(LibraryError):
+    """The database cannot be reached, read or written now: the same call may succeed later."""
+
+
 class Cancelled(ClipGeneratorError):
     """The user stopped the run; finished work is kept."""
 

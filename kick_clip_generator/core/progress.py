@@ -14,7 +14,7 @@ class Progress:
     """Where a run stands.
 
     Attributes:
-        step: "demo", "resolve", "analyze", "clips", "export" or "done".
+        step: "demo", "resolve", "analyze", "clips", "verify", "export" or "done".
         done: units finished (seconds of the demo, windows while analysing, clips while cutting).
         total: units in all; 0 when not known.
         stream_s: seconds of the stream analysed so far.

@@ -15,10 +15,14 @@ from kick_clip_generator.core.settings import Settings
 
 
 class Scorer(Protocol):
-    """A learned judge of candidate clips."""
+    """A learned judge of candidate clips.
+
+    It may also have `share(kind) -> float | None`: how much of a score its evidence is worth, 0-1, which counts where
+    `ML_WEIGHT` is "auto".
+    """
 
     def predict(self, kind: str, rows: Sequence[Mapping[str, float]]) -> NDArray[np.float64] | None:
-        """Scores in 0–1 for clip rows (see `core.clip_row`) of one kind ("audio" or "video"), shape `(len(rows),)`.
+        """Scores in 0–1 for clip rows (see `core.clip_row`) of one kind (`core.kinds.Medium`), shape `(len(rows),)`.
 
         None when there is no fitted model of that kind.
         """

@@ -7,9 +7,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from kick_clip_generator.core.kinds import KINDS, MEDIA, Medium
+from kick_clip_generator.core.kinds import Kind as Kind
 from kick_clip_generator.core.timeline import TICK_S, first_tick_at, tick_containing
 
-Kind = Literal["audio", "video", "both"]
 CutMode = Literal["copy", "smart", "exact"]
 
 # Merging what overlaps at all joined neighbors: mean AP 0.827 on the development streams, 0.849 with this share.
@@ -163,6 +164,21 @@ def plan_windows(start_s: float, end_s: float, *, length_s: float, overlap_s: fl
 
 
 @dataclass(frozen=True, slots=True)
+class ChatLine:
+    """What a viewer wrote.
+
+    Attributes:
+        time_s: when, in stream time.
+        user: whose line it is: any text that tells people apart.
+        text: from a stranger; may hold any character.
+    """
+
+    time_s: float
+    user: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """What one signal contributed to a score; the contributions of a highlight add up to it.
 
@@ -182,7 +198,7 @@ class Highlight:
     """A moment worth a clip.
 
     Attributes:
-        kind: which signals found it.
+        kind: whose signals found it, see `Kind`.
         score: 0–1.
         peak_s: the strongest instant, inside the event.
         event: the moment itself.
@@ -232,8 +248,8 @@ class Highlight:
             start, end = float(data["start"]), float(data["end"])
             event = Span(float(data.get("event_start", start)), float(data.get("event_end", end)))
             kind = data.get("kind", "both")
-            if kind not in ("audio", "video", "both"):
-                raise ValueError(f"expected kind audio, video or both, got {kind!r}")
+            if kind not in KINDS:
+                raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")
             return cls(
                 kind=kind,
                 score=float(data.get("score", 0.0)),
@@ -254,12 +270,19 @@ class Detection:
     """All that detection found in one stream.
 
     Attributes:
-        audio, video: best first, per kind.
-        merged: both, one per moment, ranked.
+        audio, video, speech, chat: best first, per medium.
+        merged: of all media, one per moment, ranked.
         notes: sentences for the user ("no audio: video highlights only", "best score 0.31 is under …").
     """
 
     audio: tuple[Highlight, ...] = ()
     video: tuple[Highlight, ...] = ()
+    speech: tuple[Highlight, ...] = ()
+    chat: tuple[Highlight, ...] = ()
     merged: tuple[Highlight, ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def by_medium(self) -> dict[Medium, tuple[Highlight, ...]]:
+        """What each medium found, in the order of `MEDIA`."""
+        return {medium: getattr(self, medium) for medium in MEDIA}

@@ -23,6 +23,9 @@ FRAME_SKIPS = (1, 2, 3, 5, 6, 10, 15, 30)
 # An absurd minute of a stream; 100 hours is longer than any platform keeps in one piece.
 LONGEST_STREAM_MIN = 6000.0
 
+# Where nothing else is said.
+GUI_PORT, SERVE_PORT = 7860, 8000
+
 Words = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -120,6 +123,12 @@ class Settings(BaseSettings):
     highlight_mode: Literal["v2", "v1"] = Field(
         "v2", description="What a highlight is: v2 a moment that stands out, with ends chosen around it; v1 a scene."
     )
+    segmentation_mode: Literal["v2", "v1"] | None = Field(
+        None, description="Another name of HIGHLIGHT_MODE, stronger when set: v2 or v1."
+    )
+    scene_threshold: float = Field(
+        0.3, ge=0, le=1, description="Change of the picture from which v1 begins a new scene, as in ffmpeg's scene."
+    )
     clip_duration: float | None = Field(
         None, ge=1, le=600, description="Fixed length of clips in seconds; empty or auto: ends are chosen."
     )
@@ -131,17 +140,35 @@ class Settings(BaseSettings):
     top_n_highlights: int = Field(10, ge=1, le=25, description="Clips per kind unless a flag says otherwise.")
     min_audio_score: float = Field(0.05, ge=0, le=1, description="Audio highlights below this score are not shown.")
     min_video_score: float = Field(0.05, ge=0, le=1, description="Video highlights below this score are not shown.")
+    min_speech_score: float = Field(0.05, ge=0, le=1, description="Speech highlights below this score are not shown.")
+    min_chat_score: float = Field(0.05, ge=0, le=1, description="Chat highlights below this score are not shown.")
+    chat_lag: float = Field(6.0, ge=0, le=120, description="So many seconds after a moment the chat answers it.")
     keep_best: bool = Field(True, description="When no moment reaches its minimum score, give the best one.")
     heuristic_weight: float = Field(
         0.6, ge=0, le=1, description="Share of the heuristic score once a model is trained."
     )
-    ml_weight: float = Field(0.4, ge=0, le=1, description="Share of the learned score once a model is trained.")
+    ml_weight: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = Field(
+        "auto",
+        description="Share of the learned score once a model is trained, 0 to 1, beside HEURISTIC_WEIGHT; auto: as far "
+        "as the ratings speak.",
+    )
 
     # Learning
+    learner: Literal["auto", "taste", "ridge", "boosting"] = Field(
+        "auto",
+        description="What learns from ratings: auto what measured best, a Gaussian process that begins at the "
+        "heuristic (taste); ridge regression; gradient boosting.",
+    )
     n_estimators: int = Field(100, ge=1, le=5000, description="Trees of the boosting models.")
     learning_rate: float = Field(0.1, gt=0, le=1, description="Learning rate of the boosting models.")
     retrain_every: int = Field(5, ge=1, le=1000, description="Retrain after this many new ratings.")
     min_training_samples: int = Field(10, ge=2, le=100000, description="No model below this many ratings.")
+    ask_best: float = Field(0.3, ge=0, le=1, description="Clips to rate: share of those that you will like most.")
+    ask_promising: float = Field(0.6, ge=0, le=1, description="Clips to rate: share of those that you may like most.")
+    ask_unsure: float = Field(0.0, ge=0, le=1, description="Clips to rate: share of those that are known least.")
+    ask_hidden: float = Field(
+        0.1, ge=0, le=1, description="Clips to rate: share of those whose heuristic score is too low to be shown."
+    )
 
     # Clips
     cut: Literal["copy", "smart", "exact"] = Field(
@@ -151,6 +178,19 @@ class Settings(BaseSettings):
     )
     drop_days: float = Field(
         30.0, ge=0, le=3650, description="Clips that you dropped are deleted after so many days; 0: never."
+    )
+    quota_gb: float = Field(
+        0.0,
+        ge=0,
+        le=1e6,
+        description="Most that clips, compounds and kept downloads may take, in GB: beyond it the oldest clips that "
+        "are neither rated nor kept are deleted; 0: no limit.",
+    )
+    retention_days: float = Field(
+        0.0,
+        ge=0,
+        le=3650,
+        description="Clips that are neither rated nor kept are deleted after so many days; 0: never.",
     )
 
     # Exports
@@ -174,11 +214,55 @@ class Settings(BaseSettings):
     download_dir: Path = Field(Path("downloads"), description="Where sources that you choose to keep are stored.")
     log_dir: Path = Field(Path("logs"), description="Rotating log files.")
     database_path: Path = Field(Path("clips.db"), description="The SQLite library of sources, clips and ratings.")
+    database_url: str = Field(
+        "",
+        repr=False,
+        description="A PostgreSQL to use instead of DATABASE_PATH, shared by several machines: "
+        "postgresql+psycopg://user:password@host/name.",
+    )
+    backup_dir: Path | None = Field(
+        None, description="Where backups of the library go; empty: the folder backups beside it."
+    )
+    backups_kept: int = Field(5, ge=1, le=1000, description="How many of its own backups the program keeps.")
     ffmpeg_path: Path | None = Field(None, description="An ffmpeg to use instead of the bundled one.")
 
+    # Workers
+    workers: int = Field(
+        2,
+        ge=0,
+        le=64,
+        description="Processes that work on jobs: beside the server, or of python main.py worker; one more is for live "
+        "streams. 0: none here.",
+    )
+    queue_url: str = Field(
+        "", repr=False, description="A Redis that wakes the workers, redis://host:6379/0; empty: the database does."
+    )
+    download_quality: str = Field(
+        "best", description="Which quality of a source is kept when you download it: best, or a height such as 720p."
+    )
+
     # Programs
-    host: str = Field("127.0.0.1", description="Address the web UI listens on.")
-    port: int = Field(7860, ge=1, le=65535, description="Port of the web UI.")
+    host: str = Field(
+        "127.0.0.1", description="Address the server listens on; any but those of this computer needs a password."
+    )
+    port: int | None = Field(
+        None, ge=1, le=65535, description="Port of the server; empty: 7860 with --gui, 8000 with serve."
+    )
+    allowed_hosts: Words = Field(
+        (), description="Other names under which the server is reached, such as a proxy's, separated by commas."
+    )
+    serve_frontend: bool = Field(False, description="Whether serve shows the web page, too, beside the REST API.")
+    debug: bool = Field(False, description="Answers of the server to what went wrong unexpectedly show the traceback.")
+    server_password: str = Field(
+        "",
+        repr=False,
+        description="Password of the server, for containers; elsewhere python main.py password keeps a hash of it.",
+    )
+    secret_key: str = Field(
+        "", repr=False, description="Signs messages and names sessions; empty: made once and kept in the library."
+    )
+    flask_secret_key: str = Field("", repr=False, description="Another name of SECRET_KEY, weaker when both are set.")
+    upload_limit: float = Field(20.0, gt=0, le=1000, description="Largest file that may be uploaded, in GB.")
     remote_local_paths: bool = Field(
         False, description="Whether pages opened on other computers may name files of this one as a stream."
     )
@@ -191,7 +275,7 @@ class Settings(BaseSettings):
     def _split_user_agents(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split("|") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("allowed_private_hosts", mode="before")
+    @field_validator("allowed_private_hosts", "allowed_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: Any) -> Any:
         return (
@@ -205,7 +289,7 @@ class Settings(BaseSettings):
     def _auto_duration(cls, value: Any) -> Any:
         return None if isinstance(value, str) and value.strip().lower() in ("", "auto", "none") else value
 
-    @field_validator("quality")
+    @field_validator("quality", "download_quality")
     @classmethod
     def _best_or_height(cls, value: str) -> str:
         value = value.strip().lower()
@@ -221,9 +305,11 @@ class Settings(BaseSettings):
             raise ValueError("Input should be the name of a browser, such as firefox")
         return value
 
-    @field_validator("cookies_file", "processed_clips_dir", "ffmpeg_path", mode="before")
+    @field_validator(
+        "cookies_file", "processed_clips_dir", "backup_dir", "ffmpeg_path", "port", "segmentation_mode", mode="before"
+    )
     @classmethod
-    def _empty_path(cls, value: Any) -> Any:
+    def _empty_is_none(cls, value: Any) -> Any:
         return None if isinstance(value, str) and not value.strip() else value
 
     @field_validator("frame_skip")
@@ -239,8 +325,10 @@ class Settings(BaseSettings):
             raise ValueError("CHUNK_OVERLAP should be less than CHUNK_DURATION")
         if self.min_clip_seconds > self.max_clip_seconds:
             raise ValueError("MIN_CLIP_SECONDS should not be more than MAX_CLIP_SECONDS")
-        if math.isclose(self.heuristic_weight + self.ml_weight, 0.0):
+        if self.ml_weight != "auto" and math.isclose(self.heuristic_weight + self.ml_weight, 0.0):
             raise ValueError("HEURISTIC_WEIGHT and ML_WEIGHT should not both be 0")
+        if not sum(self.ask_mix.values()) > 0:
+            raise ValueError("ASK_BEST, ASK_PROMISING, ASK_UNSURE and ASK_HIDDEN should not all be 0")
         return self
 
     @classmethod
@@ -256,9 +344,34 @@ class Settings(BaseSettings):
         return env_settings, dotenv_settings, init_settings
 
     @property
+    def library_place(self) -> Path | str:
+        """Where the library is: `DATABASE_URL` when set, else `DATABASE_PATH`."""
+        return self.database_url or self.database_path
+
+    @property
     def clips_dir(self) -> Path:
         """Where clips go: `PROCESSED_CLIPS_DIR` when set, else `OUTPUT_DIR`."""
         return self.processed_clips_dir or self.output_dir
+
+    @property
+    def mode(self) -> Literal["v2", "v1"]:
+        """What a highlight is: `SEGMENTATION_MODE` when set, else `HIGHLIGHT_MODE`."""
+        return self.segmentation_mode or self.highlight_mode
+
+    @property
+    def learned_share(self) -> float | None:
+        """Share of the learned score in the blend, 0-1; None for as far as the ratings speak."""
+        return None if self.ml_weight == "auto" else self.ml_weight / (self.heuristic_weight + self.ml_weight)
+
+    @property
+    def ask_mix(self) -> dict[str, float]:
+        """How clips to rate are chosen: the share of each strategy of `learning.queries`."""
+        return {
+            "best": self.ask_best,
+            "promising": self.ask_promising,
+            "unsure": self.ask_unsure,
+            "hidden": self.ask_hidden,
+        }
 
     @property
     def frame_rate_hz(self) -> float:

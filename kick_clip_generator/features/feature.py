@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Medium = Literal["audio", "video"]
+from kick_clip_generator.core.kinds import Medium
+
 Tier = Literal["core", "extended"]
 
 MOST_CONTEXT_S = 5.0

@@ -6,8 +6,11 @@ those of `extended.ExtendedExtractor`; in both, sound comes before picture.
 
 from __future__ import annotations
 
-from kick_clip_generator.features.feature import Feature, Medium, Tier
+from kick_clip_generator.core.kinds import Medium
+from kick_clip_generator.features.chat import CHAT_FEATURES
+from kick_clip_generator.features.feature import Feature, Tier
 from kick_clip_generator.features.signals_audio import AUDIO_FEATURES
+from kick_clip_generator.features.signals_speech import SPEECH_FEATURES
 from kick_clip_generator.features.signals_video import VIDEO_FEATURES
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
     "FEATURES",
     "FEATURES_VERSION",
     "NAMES",
+    "OTHER_FEATURES",
     "VIDEO_NAMES",
     "Feature",
 ]
@@ -37,6 +41,9 @@ NAMES = AUDIO_NAMES + VIDEO_NAMES
 EXTENDED_AUDIO_NAMES = _names("audio", "extended")
 EXTENDED_VIDEO_NAMES = _names("video", "extended")
 EXTENDED_NAMES = EXTENDED_AUDIO_NAMES + EXTENDED_VIDEO_NAMES
+
+# Columns that a timeline may have beside those of the media.
+OTHER_FEATURES = CHAT_FEATURES + SPEECH_FEATURES
 
 # In the order of `NAMES + EXTENDED_NAMES`.
 FEATURES: tuple[Feature, ...] = tuple(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,15 +13,11 @@ from kick_clip_generator.core.timeline import TICK_S, Timeline
 from kick_clip_generator.highlights.baseline import Array
 from kick_clip_generator.highlights.config import DetectionConfig
 from kick_clip_generator.highlights.events import Candidate, find_events
+from kick_clip_generator.highlights.media import ABOUT, USUAL, Medium
 from kick_clip_generator.highlights.reasons import reasons_for
 from kick_clip_generator.highlights.scoring import Evidence
-from kick_clip_generator.highlights.signals import Medium
 
-# Evidence (weighted σ over ten seconds) that makes a score of one half.
-HALF_SCORE: Mapping[Medium, float] = {"audio": 3.2, "video": 4.8}
-
-# How the odds of a highlight grow with its evidence. Both are such that a score is about the share of highlights with
-# that score that were right on the development streams, rounded towards caution (docs/decisions/0015).
+# How the odds of a highlight grow with its evidence.
 ODDS_POWER = 4.0
 
 # From here on a change of the picture is a cut; so many in an event are a sequence of them.
@@ -51,20 +46,19 @@ class Anchor:
     reason: str
 
 
-def find_anchors(medium: Medium, evidence: Evidence, timeline: Timeline, config: DetectionConfig) -> list[Anchor]:
-    """The anchors of one medium, best first, at most half of `target_clip_count_soft`.
+def find_anchors(
+    medium: Medium, evidence: Evidence, timeline: Timeline, config: DetectionConfig, *, count: int
+) -> list[Anchor]:
+    """The anchors of one medium, best first, at most `count`.
 
     Args:
-        medium: "audio" or "video".
+        medium: whose evidence it is.
         evidence: what speaks for a highlight of it, see `scoring`.
         timeline: features of the stream, for what is said about an anchor.
-        config: how near to each other they may be, and how many.
+        config: how near to each other they may be.
+        count: how many at most.
     """
-    candidates = find_events(
-        evidence.parts,
-        count=math.ceil(config.v2.target_clip_count_soft / len(HALF_SCORE)),
-        min_gap_s=config.v2.anchor_suppression_window_sec,
-    )
+    candidates = find_events(evidence.parts, count=count, min_gap_s=config.v2.anchor_suppression_window_sec)
     return anchors_of(medium, candidates, evidence, timeline)
 
 
@@ -72,7 +66,7 @@ def anchors_of(medium: Medium, candidates: Sequence[Candidate], evidence: Eviden
     """Candidates with their scores and what is said about them, in the same order.
 
     Args:
-        medium: "audio" or "video".
+        medium: whose evidence it is.
         candidates: stretches of `evidence`.
         evidence: over the timeline.
         timeline: features of the stream.
@@ -84,37 +78,41 @@ def anchors_of(medium: Medium, candidates: Sequence[Candidate], evidence: Eviden
 def _anchor(
     medium: Medium, candidate: Candidate, evidence: Evidence, timeline: Timeline, cuts: NDArray[np.bool_]
 ) -> Anchor:
-    # Nothing scores 0, and HALF_SCORE a half, in every stream.
-    odds = (candidate.response / HALF_SCORE[medium]) ** ODDS_POWER
+    # Nothing scores 0, and the medium's `half_score` a half, in every stream.
+    about = ABOUT[medium]
+    odds = (candidate.response / about.half_score) ** ODDS_POWER
     score = odds / (1 + odds)
-    reasons = reasons_for(candidate, evidence, score)
+    reasons = reasons_for(candidate, evidence, timeline, score)
     strongest = max(reasons, key=lambda reason: reason.contribution).text
     number = int(cuts[candidate.first : candidate.stop].sum())
-    if medium == "audio":
-        reason = f"audio peak: {strongest}"
-    elif number >= CUTS_OF_A_SEQUENCE:
-        reason = f"action sequence with {number} cuts: {strongest}"
-    else:
-        reason = f"action: {strongest}"
+    found = about.found
+    if about.sequence is not None and number >= CUTS_OF_A_SEQUENCE:
+        found = f"{about.sequence} with {number} cuts"
     return Anchor(
         medium=medium,
         peak_s=timeline.start_s + (candidate.peak + 0.5) * TICK_S,
         event=candidate.span(timeline.start_s),
         score=score,
         reasons=reasons,
-        reason=reason,
+        reason=f"{found}: {strongest}",
     )
 
 
 def excitement_of(evidence: Mapping[Medium, Evidence], ticks: int) -> dict[str, Array]:
     """Excitement per tick of each medium, and of all of them ("fused"), in units of what scores one half.
 
+    Where a medium is not known, the others take over its share of "fused".
+
     Args:
         evidence: by medium; one without signals is left out.
         ticks: length of the stream.
     """
-    known: dict[str, Array] = {
-        medium: found.parts.sum(axis=1) / HALF_SCORE[medium] for medium, found in evidence.items() if found.names
-    }
-    fused = sum((np.maximum(curve, 0.0) for curve in known.values()), np.zeros(ticks))
-    return {**known, "fused": fused}
+    curves: dict[str, Array] = {}
+    total, share = np.zeros(ticks), np.zeros(ticks)
+    for medium, found in evidence.items():
+        if found.names:
+            about = ABOUT[medium]
+            curve = curves[medium] = found.parts.sum(axis=1) / about.half_score
+            total += about.excitement * np.maximum(curve, 0.0)
+            share += about.excitement * found.known
+    return {**curves, "fused": np.divide(USUAL * total, share, out=np.zeros(ticks), where=share > 0)}

@@ -15,7 +15,7 @@ from kick_clip_generator.highlights.medians import medians
 Array = NDArray[np.float64]
 
 # Long against an event (about 10 s), short against a change of scene or of level.
-BASELINE_S = 180.0
+BASELINE_S = 150.0
 
 # Medians move slowly: one per block, straight lines between. 72,000 ticks take tens of milliseconds per signal.
 BLOCK_S = 10.0

@@ -20,6 +20,8 @@ BEFORE_PEAK = 1 / 3
 FARTHER_PER_S = 0.03
 # What a reaction needs behind the event to be seen.
 TAIL_S = 2.0
+# So far an end of a clip is moved to the next pause when it lies inside a word.
+TO_PAUSE_S = 3.0
 # What a listener needs before the event to understand it.
 LEAD_IN_S = 2.0
 
@@ -41,13 +43,15 @@ class ClipWindow:
 def fixed_window(event: Span, peak_s: float, duration_s: float, bounds: Span, boundaries: Boundaries) -> ClipWindow:
     """A clip of a given length: a third before the peak, moved so that the whole event is inside where it fits.
 
-    Always `duration_s` long unless the stream is shorter.
+    Always `duration_s` long unless the stream is shorter. Where it would begin or end inside a word, it is moved by
+    up to `TO_PAUSE_S` as long as it loses nothing of the event.
     """
     duration_s = min(duration_s, bounds.duration_s)
     start_s = peak_s - BEFORE_PEAK * duration_s
     if duration_s >= event.duration_s:
         start_s = min(max(start_s, event.end_s - duration_s), event.start_s)
     start_s = min(max(start_s, bounds.start_s), bounds.end_s - duration_s)
+    start_s = _slid(start_s, duration_s, event, peak_s, bounds, boundaries)
     return _window(start_s, start_s + duration_s, bounds, boundaries)
 
 
@@ -64,7 +68,8 @@ def chosen_window(
 ) -> ClipWindow:
     """A clip whose ends are the best boundaries in reach of its anchor.
 
-    The whole event is inside, and so is the reaction: it does not end while the excitement is above its half.
+    The whole event is inside, and so is the reaction: it does not end while the excitement is above its half. It
+    neither begins nor ends inside a word while there is a pause where it may; beyond that up to `TO_PAUSE_S` away.
 
     Args:
         event, peak_s: the moment.
@@ -90,7 +95,41 @@ def chosen_window(
         missing_s = min_s - (end_s - start_s)
         start_s, end_s = start_s - missing_s / 2, end_s + missing_s / 2
         start_s, end_s = start_s - max(0.0, end_s - bounds.end_s), end_s + max(0.0, bounds.start_s - start_s)
+    # The clip only grows, so the event and the reaction stay inside.
+    start_s, end_s = max(start_s, bounds.start_s), min(end_s, bounds.end_s)
+    start_s = _to_pause(start_s, max(start_s - TO_PAUSE_S, bounds.start_s, end_s - max_s), bounds, boundaries)
+    end_s = _to_pause(end_s, min(end_s + TO_PAUSE_S, bounds.end_s, start_s + max_s), bounds, boundaries)
     return _window(start_s, end_s, bounds, boundaries)
+
+
+def _slid(start_s: float, duration_s: float, event: Span, peak_s: float, bounds: Span, boundaries: Boundaries) -> float:
+    """The start nearest to this one with which the fewest ends lie inside a word."""
+
+    def ends_inside_words(one_s: float) -> int:
+        return sum(_inside_word(time_s, bounds, boundaries) for time_s in (one_s, one_s + duration_s))
+
+    def fits(one_s: float) -> bool:
+        shown = Span(one_s, one_s + duration_s)
+        whole = event.overlap_s(shown) >= event.overlap_s(Span(start_s, start_s + duration_s)) - 1e-9
+        within = bounds.start_s <= one_s and shown.end_s <= bounds.end_s + 1e-9
+        return whole and within and shown.start_s <= peak_s <= shown.end_s
+
+    if not ends_inside_words(start_s):
+        return start_s
+    reach = round(TO_PAUSE_S / TICK_S)
+    starts_s = [start_s + step * TICK_S for step in sorted(range(-reach, reach + 1), key=abs)]
+    return min((one_s for one_s in starts_s if one_s == start_s or fits(one_s)), key=ends_inside_words)
+
+
+def _to_pause(time_s: float, last_s: float, bounds: Span, boundaries: Boundaries) -> float:
+    """The nearest time from here to there that is not inside a word; here where there is none."""
+    steps = int(abs(last_s - time_s) / TICK_S + 1e-6)
+    times_s = (time_s + np.copysign(step * TICK_S, last_s - time_s) for step in range(steps + 1))
+    return next((float(one) for one in times_s if not _inside_word(one, bounds, boundaries)), time_s)
+
+
+def _inside_word(time_s: float, bounds: Span, boundaries: Boundaries) -> bool:
+    return boundaries.inside_word((time_s - bounds.start_s) / TICK_S)
 
 
 def _best(
@@ -101,10 +140,14 @@ def _best(
     ticks = np.arange(low, high + 1)
     wanted = min(max(_tick(wanted_s, bounds), low), high)
     scores = boundaries.scores[ticks]
+    allowed = ~boundaries.inside_words[ticks]
+    if allowed.any() and not allowed.all():
+        # Where a pause is in reach, no place inside a word is.
+        ticks, scores = ticks[allowed], scores[allowed]
     worth = scores - FARTHER_PER_S * np.abs(ticks - wanted) * TICK_S
     worth[scores < config.boundary_min_score] = -np.inf
-    best = int(ticks[worth.argmax()]) if np.isfinite(worth).any() else wanted
-    return bounds.start_s + best * TICK_S
+    best = worth.argmax() if np.isfinite(worth).any() else np.abs(ticks - wanted).argmin()
+    return bounds.start_s + int(ticks[best]) * TICK_S
 
 
 def _end_of_reaction(event: Span, peak_s: float, excitement: Array, bounds: Span, config: V2Config) -> float:

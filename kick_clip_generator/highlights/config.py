@@ -9,12 +9,16 @@ from typing import Any, Literal, get_args
 
 from kick_clip_generator.core.errors import InputError
 from kick_clip_generator.core.timeline import TICK_S
-from kick_clip_generator.highlights.signals import AUDIO_WEIGHTS, VIDEO_WEIGHTS, checked_weights
+from kick_clip_generator.highlights.media import ABOUT, MEDIA, Medium
+from kick_clip_generator.highlights.signals import checked_weights
 
 Mode = Literal["v2", "v1"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 MOST_PER_KIND = 25
+
+# Beside a `heuristic_weight` of 0.6.
+USUAL_ML_WEIGHT = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,8 @@ class V2Config:
         pre_max, pre_min, pre_fallback: a clip starts this long before its anchor: searched between `pre_max` and
             `pre_min`, and at `pre_fallback` where there is no boundary. Never inside the event.
         post_min, post_max, post_fallback: the same behind the anchor.
-        boundary_w_scene, boundary_w_audio_dip, boundary_w_fade, boundary_w_motion_valley: shares of what makes a tick a
-            good place to cut.
+        boundary_w_scene, boundary_w_audio_dip, boundary_w_fade, boundary_w_motion_valley, boundary_w_pause,
+            boundary_w_sentence_end: shares of what makes a tick a good place to cut; what is not known has none.
         boundary_spacing_sec, boundary_spacing_penalty: a tick nearer than this to a better boundary loses up to this.
         boundary_min_score: a weaker boundary is none.
         quality_w_excitement, quality_w_boundary, quality_w_narrative, quality_w_dead_time: shares of a clip's quality;
@@ -55,6 +59,8 @@ class V2Config:
     boundary_w_audio_dip: float = 0.25
     boundary_w_fade: float = 0.15
     boundary_w_motion_valley: float = 0.15
+    boundary_w_pause: float = 0.25
+    boundary_w_sentence_end: float = 0.25
     boundary_spacing_sec: float = 2.0
     boundary_spacing_penalty: float = 0.1
     boundary_min_score: float = 0.15
@@ -119,13 +125,14 @@ class DetectionConfig:
     Attributes:
         mode: "v2" looks for highlights, "v1" ranks scenes.
         min_gap_s: least distance between the peaks of two highlights of a kind.
-        max_audio, max_video: at most this many of a kind, 0-25; 0 leaves a kind out.
+        max_audio, max_video, max_speech, max_chat: at most this many of a kind, 0-25; 0 leaves a kind out.
         clip_duration_s: fixed length of clips; None: ends are chosen.
         min_clip_s, max_clip_s: limits of chosen clips.
-        min_audio_score, min_video_score: highlights below are not shown.
-        keep_best: when no moment of either kind reaches its minimum, give the best one that is more than chance.
-        heuristic_weight, ml_weight: shares in the blend with a learned score.
-        audio_weights, video_weights: evidence per σ of each signal, keyed `<feature>_mean`.
+        min_audio_score, min_video_score, min_speech_score, min_chat_score: highlights below are not shown.
+        keep_best: when no moment of any kind reaches its minimum, give the best one that is more than chance.
+        heuristic_weight, ml_weight: shares in the blend with a learned score; None: as large as the judge says, or
+            `USUAL_ML_WEIGHT` where it does not.
+        audio_weights, video_weights, speech_weights, chat_weights: evidence per σ of each signal, keyed `<feature>_mean`.
         v2, v1: the stages of each mode.
 
     Raises:
@@ -136,36 +143,68 @@ class DetectionConfig:
     min_gap_s: float = 10.0
     max_audio: int = 10
     max_video: int = 10
+    max_speech: int = 10
+    max_chat: int = 10
     clip_duration_s: float | None = None
     min_clip_s: float = 5.0
     max_clip_s: float = 60.0
     min_audio_score: float = 0.05
     min_video_score: float = 0.05
+    min_speech_score: float = 0.05
+    min_chat_score: float = 0.05
     keep_best: bool = False
     heuristic_weight: float = 0.6
-    ml_weight: float = 0.4
-    audio_weights: Mapping[str, float] = field(default_factory=lambda: AUDIO_WEIGHTS)
-    video_weights: Mapping[str, float] = field(default_factory=lambda: VIDEO_WEIGHTS)
+    ml_weight: float | None = None
+    audio_weights: Mapping[str, float] = field(default_factory=lambda: ABOUT["audio"].weights)
+    video_weights: Mapping[str, float] = field(default_factory=lambda: ABOUT["video"].weights)
+    speech_weights: Mapping[str, float] = field(default_factory=lambda: ABOUT["speech"].weights)
+    chat_weights: Mapping[str, float] = field(default_factory=lambda: ABOUT["chat"].weights)
     v2: V2Config = field(default_factory=V2Config)
     v1: V1Config = field(default_factory=V1Config)
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise InputError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}.")
-        for name in ("max_audio", "max_video"):
-            if not 0 <= getattr(self, name) <= MOST_PER_KIND:
-                raise InputError(f"{name} must be 0 to {MOST_PER_KIND}, got {getattr(self, name)}.")
-        for name in ("min_gap_s", "min_audio_score", "min_video_score", "heuristic_weight", "ml_weight"):
+        for medium in MEDIA:
+            if not 0 <= self.most(medium) <= MOST_PER_KIND:
+                raise InputError(f"max_{medium} must be 0 to {MOST_PER_KIND}, got {self.most(medium)}.")
+            checked_weights(self.weights(medium), medium)
+        least = [f"min_{medium}_score" for medium in MEDIA]
+        for name in ("min_gap_s", *least, "heuristic_weight", "ml_weight"):
+            if name == "ml_weight" and self.ml_weight is None:
+                continue
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise InputError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}.")
-        if self.heuristic_weight + self.ml_weight <= 0:
+        if self.ml_weight is not None and self.heuristic_weight + self.ml_weight <= 0:
             raise InputError("heuristic_weight and ml_weight must not both be 0.")
         if not 0 < self.min_clip_s <= self.max_clip_s < math.inf:
             raise InputError(f"Clips must be {self.min_clip_s} to {self.max_clip_s} s long, which no clip can be.")
         if self.clip_duration_s is not None and not 0 < self.clip_duration_s < math.inf:
             raise InputError(f"clip_duration_s must be a finite number above 0, got {self.clip_duration_s}.")
-        checked_weights(self.audio_weights, "audio")
-        checked_weights(self.video_weights, "video")
+
+    def learned_share(self, said: float | None) -> float:
+        """The learned score's share in the blend, 0-1.
+
+        Args:
+            said: what the judge takes its evidence to be worth; None where it does not say.
+        """
+        if self.ml_weight is None and said is not None:
+            return said
+        weight = USUAL_ML_WEIGHT if self.ml_weight is None else self.ml_weight
+        return weight / (self.heuristic_weight + weight)
+
+    def most(self, medium: Medium) -> int:
+        """At most this many highlights of a medium."""
+        return int(getattr(self, f"max_{medium}"))
+
+    def least(self, medium: Medium) -> float:
+        """The score from which a highlight of a medium is shown."""
+        return float(getattr(self, f"min_{medium}_score"))
+
+    def weights(self, medium: Medium) -> Mapping[str, float]:
+        """Evidence per σ of each of a medium's signals."""
+        weights: Mapping[str, float] = getattr(self, f"{medium}_weights")
+        return weights
 
 
 def _finite(config: V2Config | V1Config) -> None:

@@ -13,7 +13,7 @@ from kick_clip_generator.highlights.config import V2Config
 from kick_clip_generator.highlights.near_duplicates import Appearance
 from kick_clip_generator.highlights.quality import Quality
 
-Stage = Literal["score", "boring", "near_duplicate", "gap", "cap", "overlap"]
+Stage = Literal["score", "boring", "near_duplicate", "gap", "cap", "keep_best", "overlap"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def normalized(timeline: Timeline) -> Timeline:
     """The same signals and ticks as `baseline.robust_z`, each against its own running baseline.
 
     It depends on nothing but the raw values and takes 12–18 ms of CPU per signal of ten hours, so it is computed
-    where it is wanted. The baseline reaches 90 s to both sides: a piece has other values near its ends than the whole.
+    where it is wanted. The baseline reaches 75 s to both sides: a piece has other values near its ends than the whole.
 
     Args:
         timeline: raw values; it is left as it is.

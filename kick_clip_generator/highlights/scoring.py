@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from kick_clip_generator.core.kinds import Medium
 from kick_clip_generator.core.timeline import FloatArray, Timeline
 from kick_clip_generator.highlights.baseline import Array, robust_z
-from kick_clip_generator.highlights.signals import SIGNALS, VARIATION, Medium, checked_weights
+from kick_clip_generator.highlights.signals import SIGNALS, VARIATION, checked_weights
 from kick_clip_generator.highlights.variation import timbre_variation
 
 LEVEL_SIGNALS = ("rms_db", "rms")
@@ -38,6 +40,11 @@ class Evidence:
         return len(self.z)
 
     @property
+    def known(self) -> NDArray[np.bool_]:
+        """Whether any signal is known, per tick."""
+        return np.asarray(~np.isnan(self.z).all(axis=1))
+
+    @property
     def parts(self) -> Array:
         """Evidence per tick and signal; where a signal is unknown, the others take over its share."""
         known = ~np.isnan(self.z)
@@ -53,7 +60,7 @@ def measure_evidence(timeline: Timeline, weights: Mapping[str, float], medium: M
     Args:
         timeline: features of the stream.
         weights: keyed by `<feature>_mean`; see `signals`.
-        medium: "audio" or "video".
+        medium: whose evidence it is.
 
     Raises:
         InputError: when a weight is not one of the medium.

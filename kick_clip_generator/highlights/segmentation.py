@@ -36,3 +36,9 @@ class Segmentation:
     proposals: Sequence[Proposal] = ()
     decisions: Sequence[Decision] = ()
     clips: Sequence[Proposal] = ()
+
+    @property
+    def dropped(self) -> dict[int, Decision]:
+        """By `clip_index`, what dropped a clip; a clip that was taken back is not among them."""
+        last = {decision.clip_index: decision for decision in self.decisions}
+        return {index: decision for index, decision in last.items() if not decision.kept}

@@ -11,16 +11,17 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 from kick_clip_generator.core.errors import InputError
-
-Medium = Literal["audio", "video"]
+from kick_clip_generator.core.kinds import Medium
 
 SUFFIX = "_mean"
 
 # Not a feature of its own but computed from the MFCCs, see `variation`.
 VARIATION = "timbre_variation"
+
+# Words of signals that are told as a multiple of their baseline, see `reasons`.
+CHAT = "chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Signal:
     """What detection knows of a feature.
 
     Attributes:
-        medium: "audio" or "video".
+        medium: whose evidence it is part of.
         words: what people read in a reason; signals with the same words are shown as one.
         floor: the least spread that counts as one σ, in the feature's unit, so that the jitter of a dead channel is
             not taken for excitement.
@@ -83,6 +84,14 @@ def _signals() -> dict[str, Signal]:
         "black_ratio": Signal("video", "black picture", 0.05),
         "picture_change": Signal("video", "motion", 0.5),
         "overlay_change": Signal("video", "overlays", 0.005),
+        "speech_hype": Signal("speech", "hype words", 0.2),
+        "speech_rate": Signal("speech", "fast speech", 0.3),
+        "chat_rate": Signal("chat", CHAT, 0.1),
+        "chat_chatters": Signal("chat", CHAT, 1.0),
+        "chat_voices": Signal("chat", CHAT, 1.0),
+        "chat_laughs": Signal("chat", "laughing in the chat", 0.05),
+        "chat_shouts": Signal("chat", "shouts and emotes in the chat", 0.05),
+        "chat_repeats": Signal("chat", "copies in the chat", 0.05),
     }
     table |= {f"mfcc_{n}": Signal("audio", "timbre", 2.0) for n in range(1, 14)}
     # The second coefficient is the slope of the spectrum: high when the lows outweigh the highs.
@@ -116,6 +125,11 @@ AUDIO_WEIGHTS: Mapping[str, float] = MappingProxyType(
 VIDEO_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"motion_mean": 0.6, "motion_variance_mean": 1.0, "edge_density_mean": 0.2}
 )
+
+SPEECH_WEIGHTS: Mapping[str, float] = MappingProxyType({"speech_hype_mean": 1.0, "speech_rate_mean": 0.5})
+
+# What was tried: docs/decisions/0019.
+CHAT_WEIGHTS: Mapping[str, float] = MappingProxyType({"chat_voices_mean": 0.8, "chat_laughs_mean": 0.2})
 
 
 def checked_weights(weights: Mapping[str, float], medium: Medium) -> dict[str, float]:

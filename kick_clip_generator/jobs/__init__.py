@@ -1,1 +1,1 @@
-"""Jobs: the `job` row is the truth. For now they run inline, in the process that asked."""
+"""Jobs: the `job` row is the truth, a message only wakes workers up, and whoever dies loses nothing that was kept."""

@@ -7,6 +7,7 @@ import hashlib
 import uuid
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -18,9 +19,11 @@ from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.core.timeline import FloatArray
 from kick_clip_generator.features.registry import EXTENDED_NAMES, FEATURES_VERSION, NAMES
 from kick_clip_generator.highlights.detect import DetectionConfig
+from kick_clip_generator.jobs.crew import ALONE, Crew
+from kick_clip_generator.jobs.job import Interrupted, Split
 from kick_clip_generator.library.feature_cache import FeatureCache
 from kick_clip_generator.library.library import Library
-from kick_clip_generator.library.records import JobTicket
+from kick_clip_generator.library.records import MEASURE, JobTicket
 from kick_clip_generator.pipeline.analyze import Analysis, analyze, extended_pass
 from kick_clip_generator.pipeline.effort import choose_effort
 from kick_clip_generator.pipeline.passes import Pass
@@ -29,6 +32,8 @@ from kick_clip_generator.sources.renditions import for_analysis
 
 # Longer than the slowest window takes with all its retries.
 LEASE_S = 600.0
+# Where workers of other machines wait for what a dead one held; a window of theirs takes a second or two.
+CREW_LEASE_S = 120.0
 
 
 def analyze_inline(
@@ -41,6 +46,8 @@ def analyze_inline(
     scorer: Scorer | None,
     progress: ProgressCallback,
     cancel: CancelToken,
+    chat: Path | None = None,
+    crew: Crew = ALONE,
 ) -> tuple[int, Analysis]:
     """Analyse a source under its job row; windows that an earlier run finished are taken from there.
 
@@ -48,19 +55,28 @@ def analyze_inline(
     source shares the windows, and so does another effort where it decodes the same pictures. Windows that were partial
     or failed are tried again.
 
+    Args:
+        crew: who helps; the others are as those of `analyze`.
+
     Returns:
         The id of the job of the first pass, and the analysis.
 
     Raises:
-        LibraryError: when another live process works on the same source.
+        JobTaken: when another live process works on the same source.
     """
+
+    def keep(what: Pass, result: WindowResult) -> None:
+        works[what].record(result)
+        crew.checkpoint()
+
+    lease_s = LEASE_S if crew is ALONE else CREW_LEASE_S
     effort = choose_effort(source, for_analysis(source, settings), settings)
     with contextlib.ExitStack() as claims:
         # Each pass gives other features of the same windows.
         passes = [Pass(pictures) for pictures in (effort.first, effort.second) if pictures is not None]
         closer = extended_pass(source, settings)
         works = {
-            one: claims.enter_context(_claimed(library, source, settings, one))
+            one: claims.enter_context(_claimed(library, source, settings, one, lease_s))
             for one in (*passes, closer)
             if one is not None
         }
@@ -71,9 +87,11 @@ def analyze_inline(
             config=config,
             scorer=scorer,
             finished=lambda one: works[one].finished(),
-            on_window=lambda one, result: works[one].record(result),
+            on_window=keep,
             progress=progress,
             cancel=cancel,
+            chat=chat,
+            elsewhere=crew.elsewhere(source, settings, lambda one: identity(source, settings, one)),
         )
     return works[passes[0]].ticket.id, analysis
 
@@ -122,15 +140,18 @@ class _Work:
 
 
 @contextlib.contextmanager
-def _claimed(library: Library, source: Source, settings: Settings, what: Pass) -> Iterator[_Work]:
+def _claimed(library: Library, source: Source, settings: Settings, what: Pass, lease_s: float) -> Iterator[_Work]:
     """The source's job, held by this process; its row says how it ended."""
-    key = _identity(source, settings, what)
-    ticket = library.open_job("analyze", key, {"url": source.url}, lease_s=LEASE_S, reopen=True)
+    key = identity(source, settings, what)
+    ticket = library.open_job(MEASURE, key, {"url": source.url}, lease_s=lease_s, reopen=True)
     columns = len(EXTENDED_NAMES if what.extended else NAMES)
     work = _Work(library, ticket, key, FeatureCache(settings.feature_dir), columns=columns, live=source.live)
     try:
         yield work
         work.settle()
+    except (Split, Interrupted):
+        library.release(ticket)
+        raise
     except (KeyboardInterrupt, Cancelled):
         library.finish_job(ticket, "cancelled")
         raise
@@ -140,7 +161,8 @@ def _claimed(library: Library, source: Source, settings: Settings, what: Pass) -
     library.finish_job(ticket, "done")
 
 
-def _identity(source: Source, settings: Settings, what: Pass) -> str:
+def identity(source: Source, settings: Settings, what: Pass) -> str:
+    """Names what a pass over a source gives: its content, and all that changes its features."""
     parts = (
         source.fingerprint,
         FEATURES_VERSION,

@@ -1,9 +1,9 @@
 """How well a model orders clips whose ratings it has not seen.
 
-The measure is pairwise accuracy: of all pairs of clips that got different stars, the share that the model puts in the
-same order; an equal score counts half, so that guessing is 0.5. It asks what the product asks (which clip comes first)
-and needs no scale. Pairs are compared within one test fold only: across folds two different models would be compared,
-and the mean of the ratings left out of each would leak into the answer.
+Two ways to see no rating twice: whole streams are left out, one after the other, and each is judged by a model of the
+others; and progressively, in the order in which the ratings came: predict the next ones, then learn from them. Clips
+are compared within one test only: across tests two different models would be compared, and the mean of the ratings
+left out of each would leak into the answer.
 """
 
 from __future__ import annotations
@@ -16,15 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kick_clip_generator.learning.dataset import Sample
+from kick_clip_generator.learning.figures import pairs
 
 # With fewer pairs than this a single clip decides the verdict.
 FEWEST_PAIRS = 10
 
 # More streams than this share folds, so that judging costs at most this many trainings.
-MOST_FOLDS = 10
+MOST_FOLDS = 8
 
 # Three folds leave enough ratings in each to compare with each other.
 FOLDS_WITHOUT_SOURCES = 3
+
+# As many steps of progressive validation, of at least so many ratings.
+MOST_STEPS = 6
+SHORTEST_STEP = 5
+
+Predict = Callable[[Sequence[Sample], Sequence[Sample]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +57,7 @@ class Order:
 
 def order(stars: Sequence[float], scores: Sequence[float]) -> Order:
     """Compare every pair of one group."""
-    given, predicted = np.asarray(stars, np.float64), np.asarray(scores, np.float64)
-    above = given[:, None] > given[None, :]
-    agreement = (np.sign(predicted[:, None] - predicted[None, :])[above] + 1) / 2
-    return Order(int(above.sum()), float(agreement.sum()))
+    return Order(*pairs(stars, scores))
 
 
 def order_within(groups: Sequence[Hashable], stars: Sequence[float], scores: Sequence[float]) -> Order:
@@ -91,7 +95,7 @@ def plan_folds(samples: Sequence[Sample]) -> Folds:
     """
     stars = [sample.stars for sample in samples]
     streams = sorted({sample.source_id for sample in samples})
-    of_stream = tuple((sample.source_id, sample.kind) for sample in samples)
+    of_stream = tuple(sample.source_id for sample in samples)
     if len(streams) >= 2 and order_within(of_stream, stars, stars).pairs >= FEWEST_PAIRS:
         fold_of = {stream: position % MOST_FOLDS for position, stream in enumerate(streams)}
         return Folds("leave-one-source-out", tuple(fold_of[sample.source_id] for sample in samples), of_stream)
@@ -99,14 +103,10 @@ def plan_folds(samples: Sequence[Sample]) -> Folds:
     fold = [0] * len(samples)
     for position, index in enumerate(dealt):
         fold[index] = position % FOLDS_WITHOUT_SOURCES
-    return Folds("k-fold", tuple(fold), tuple(zip(fold, (sample.kind for sample in samples), strict=True)))
+    return Folds("k-fold", tuple(fold), tuple(fold))
 
 
-def unseen_scores(
-    samples: Sequence[Sample],
-    folds: Folds,
-    predict: Callable[[Sequence[Sample], Sequence[Sample]], NDArray[np.float64]],
-) -> NDArray[np.float64]:
+def unseen_scores(samples: Sequence[Sample], folds: Folds, predict: Predict) -> NDArray[np.float64]:
     """A score of each sample by a model that was trained without its fold.
 
     Args:
@@ -123,3 +123,36 @@ def unseen_scores(
         outside = [sample for sample, other in zip(samples, folds.fold, strict=True) if other != fold]
         scores[inside] = predict(outside, [samples[i] for i in inside])
     return scores
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What progressive validation found.
+
+    Attributes:
+        scores: of each sample by a model of the earlier ones; NaN for the first, which nothing was known before.
+        step: for each sample, the step in which it was predicted, -1 for the first.
+    """
+
+    scores: NDArray[np.float64]
+    step: tuple[int, ...]
+
+
+def progressive_scores(samples: Sequence[Sample], first: int, predict: Predict) -> Progress:
+    """Predict the next ratings, then learn from them (as river's `progressive_val_score`, Gama et al. 2009).
+
+    Args:
+        samples: all ratings, in any order.
+        first: how many there must be before the first model.
+        predict: scores for its second argument by a model trained on its first.
+    """
+    came = sorted(range(len(samples)), key=lambda i: (samples[i].rated_at, i))
+    length = max(SHORTEST_STEP, math.ceil((len(came) - first) / MOST_STEPS))
+    scores, step = np.full(len(samples), np.nan), [-1] * len(samples)
+    for number, begin in enumerate(range(first, len(came), length)):
+        asked = came[begin : begin + length]
+        # In the order of the samples, so that the same ratings give the same model.
+        scores[asked] = predict([samples[i] for i in sorted(came[:begin])], [samples[i] for i in asked])
+        for index in asked:
+            step[index] = number
+    return Progress(scores, tuple(step))

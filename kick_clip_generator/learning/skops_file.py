@@ -42,6 +42,8 @@ TRUSTED = frozenset(
         "sklearn.impute._base.SimpleImputer",
         "sklearn.pipeline.Pipeline",
         *(f"sklearn.preprocessing._data.{name}" for name in ("MinMaxScaler", "RobustScaler", "StandardScaler")),
+        # Our own: arrays and numbers, and numpy alone reads them
+        "kick_clip_generator.learning.estimators.TasteRegressor",
         # Trees and what boosting keeps of its loss and bins
         "sklearn.ensemble._forest.ExtraTreesRegressor",
         "sklearn.ensemble._forest.RandomForestRegressor",

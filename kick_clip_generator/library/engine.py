@@ -1,27 +1,28 @@
-"""How the library connects: the settings of a SQLite connection, its clock, and its errors in words."""
+"""How the library connects: the settings of a SQLite connection, and the clock of a database."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Double, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from kick_clip_generator.core.errors import LibraryError
-
 # Four writers were measured to wait well under a second for each other; a lock this long is another program's.
 BUSY_TIMEOUT_S = 30.0
 BACKUP_FOLDER = "backups"
+
+# A server answers 40 requests at once; a connection to SQLite costs a file handle.
+POOL_SIZE, POOL_OVERFLOW = 10, 40
+
+# A NaN would be stored as a word that is no JSON.
+dump_json = partial(json.dumps, allow_nan=False)
 
 
 class database_now(FunctionElement[float]):
@@ -37,6 +38,12 @@ def _sqlite_now(element: database_now, compiler: SQLCompiler, **_: Any) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"
 
 
+@compiles(database_now, "postgresql")
+def _postgres_now(element: database_now, compiler: SQLCompiler, **_: Any) -> str:
+    # Not now(), which stands still during a transaction.
+    return "CAST(EXTRACT(epoch FROM clock_timestamp()) AS double precision)"
+
+
 def make_engine(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     """An engine on a SQLite file, whose transactions are of two kinds.
 
@@ -47,8 +54,9 @@ def make_engine(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": busy_timeout_s},
-        # A NaN would be stored as a word that is no JSON.
-        json_serializer=partial(json.dumps, allow_nan=False),
+        json_serializer=dump_json,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
     )
 
     @event.listens_for(engine, "connect")
@@ -67,50 +75,3 @@ def make_engine(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turns what SQLite says about the file into one sentence.
-
-    Raises:
-        LibraryError: when the file is locked, damaged, no database, read-only, or the disk is full or failing.
-    """
-    try:
-        yield
-    except DBAPIError as error:
-        raise _explain(path, error.orig) or error from error.orig
-    except sqlite3.Error as error:
-        raise _explain(path, error) or error from error
-
-
-def damaged(path: Path) -> LibraryError:
-    return LibraryError(
-        f"{path} is damaged; move it aside (with its -wal and -shm files) and put your newest backup in its place, for "
-        f"instance from {path.parent / BACKUP_FOLDER}, or start again without it."
-    )
-
-
-def _explain(path: Path, error: BaseException | None) -> LibraryError | None:
-    # Extended codes hold the primary one in their low byte.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    match code:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return LibraryError(f"{path} is locked by another program that is writing to it; close that or try again.")
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-            return LibraryError(
-                f"{path} cannot be written; allow writing to it and its folder, or set DATABASE_PATH elsewhere."
-            )
-        case sqlite3.SQLITE_CANTOPEN:
-            return LibraryError(
-                f"{path} cannot be opened or its folder cannot be written; check both, or set DATABASE_PATH elsewhere."
-            )
-        case sqlite3.SQLITE_FULL:
-            return LibraryError(f"{path} cannot grow because the disk is full; free some space and try again.")
-        case sqlite3.SQLITE_IOERR:
-            return LibraryError(f"{path} cannot be read or written ({error}); check the disk and the space left on it.")
-        case sqlite3.SQLITE_NOTADB:
-            return LibraryError(f"{path} is not a SQLite database; move it away or set DATABASE_PATH to another file.")
-        case sqlite3.SQLITE_CORRUPT:
-            return damaged(path)
-    return None

@@ -10,12 +10,13 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kick_clip_generator.core.errors import LibraryError
+from kick_clip_generator.core.errors import LibraryError, NotFoundError
 from kick_clip_generator.library.files import canonical, sha256_of
 from kick_clip_generator.library.library import Library
+from kick_clip_generator.library.owner import is_dead
 from kick_clip_generator.library.places import folder_of, label_at
 from kick_clip_generator.library.records import FileNote, Label, NewEnds, Published
 from kick_clip_generator.library.thumbnails import delete_thumbnail, move_thumbnail
@@ -36,6 +37,7 @@ class Scan:
         mended: new ends that were published but not yet noted.
         emptied: dropped long ago, deleted now.
         missing: their files were not found.
+        adopted: published by a process that was killed before it could record them.
     """
 
     followed: list[int] = field(default_factory=list)
@@ -45,6 +47,7 @@ class Scan:
     mended: list[int] = field(default_factory=list)
     emptied: list[int] = field(default_factory=list)
     missing: list[int] = field(default_factory=list)
+    adopted: list[int] = field(default_factory=list)
 
 
 def scan_folders(library: Library, clips_dir: Path, *, drop_days: float) -> Scan:
@@ -61,6 +64,7 @@ def scan_folders(library: Library, clips_dir: Path, *, drop_days: float) -> Scan
         LibraryError: when the library fails; folders that cannot be read are left out.
     """
     scan = Scan()
+    _adopt(library, scan)
     notes = library.file_notes()
     lost: list[FileNote] = []
     for note in notes:
@@ -76,9 +80,29 @@ def scan_folders(library: Library, clips_dir: Path, *, drop_days: float) -> Scan
             _finish_ends(library, note, note.announced, note.path, facts, scan)
     if lost:
         _follow(library, lost, {note.path for note in notes}, _homes(notes, clips_dir), scan)
+    flagged = {note.id for note in notes if note.missing}
+    missing = set(scan.missing)
+    if flagged != missing:
+        library.set_missing(missing - flagged, flagged - missing)
     if drop_days > 0:
         _empty(library, time.time() - drop_days * DAY_S, scan)
     return scan
+
+
+def _adopt(library: Library, scan: Scan) -> None:
+    for announced in library.announced_clips():
+        if not is_dead(announced.owner) and time.time() - announced.at < DAY_S:
+            continue
+        file = announced.record.file
+        facts = _facts(file.path)
+        try:
+            if facts is not None and _is_file(file.path, facts, file):
+                scan.adopted.append(library.adopt_clip(announced.record))
+            else:
+                library.forget_announced(file.path)
+        except NotFoundError as error:
+            log.warning("%s is a clip of no source: %s", file.path, error)
+            library.forget_announced(file.path)
 
 
 def _facts(path: Path) -> os.stat_result | None:
@@ -121,7 +145,7 @@ def _finish_ends(
 ) -> None:
     file = Published(path, ends.file.size, ends.file.sha256, facts.st_mtime_ns)
     try:
-        library.finish_ends(note.id, NewEnds(file, ends.span, ends.cut))
+        library.finish_ends(note.id, replace(ends, file=file))
     except LibraryError as error:
         log.warning("%s", error)
         return

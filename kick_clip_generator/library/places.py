@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, update
 
 from kick_clip_generator.core.errors import LibraryError
 from kick_clip_generator.core.records import Span
@@ -38,8 +39,9 @@ class PlaceStore(Store):
         """What to look for on the disk, of every clip that was not forgotten."""
         row = tables.Clip
         columns = (row.id, row.path, row.home, row.size, row.mtime_ns, row.sha256, row.kept, row.dropped_at)
-        statement = select(*columns, row.announced).where(row.path.is_not(None)).order_by(row.id)
+        statement = select(*columns, row.announced, row.missing_at).where(row.path.is_not(None)).order_by(row.id)
         with self.reading() as session:
+            found = session.execute(statement)
             return [
                 FileNote(
                     id=clip_id,
@@ -51,11 +53,18 @@ class PlaceStore(Store):
                     label="drop" if dropped_at is not None else "keep" if kept else None,
                     dropped_at=dropped_at,
                     announced=_ends_from_json(announced, Path(path)),
+                    missing=missing_at is not None,
                 )
-                for clip_id, path, home, size, mtime_ns, sha256, kept, dropped_at, announced in session.execute(
-                    statement
-                )
+                for clip_id, path, home, size, mtime_ns, sha256, kept, dropped_at, announced, missing_at in found
             ]
+
+    def set_missing(self, missing: Collection[int], found: Collection[int]) -> None:
+        """Flag clips whose file is gone, and take the flag from those whose file is there again."""
+        with self.writing() as session:
+            for ids, at in ((missing, database_now()), (found, None)):
+                for some in batched(sorted(ids)):
+                    statement = update(tables.Clip).where(tables.Clip.id.in_(some)).values(missing_at=at)
+                    session.execute(statement.execution_options(synchronize_session=False))
 
     def place_clip(self, clip_id: int, file: Published, home: Path, label: Label | None) -> Clip:
         """Note where a clip lies now. A label that is new is added to the ratings, one that it had is not.
@@ -110,10 +119,18 @@ class PlaceStore(Store):
                 )
             set_file(row, ends.file)
             row.start_s, row.end_s, row.cut = float(ends.span.start_s), float(ends.span.end_s), ends.cut
-            row.moved_at = session.scalar(select(database_now()))
+            row.checked, row.check_note = "pending", ends.check_note or None
+            if ends.by_hand:
+                row.moved_at = session.scalar(select(database_now()))
             row.announced = None
             session.flush()
             return as_clip(row, source)
+
+
+def batched(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many at a time as every database takes in one statement."""
+    for begin in range(0, len(ids), 500):
+        yield ids[begin : begin + 500]
 
 
 def _ends_to_json(ends: NewEnds) -> dict[str, Any]:
@@ -123,6 +140,8 @@ def _ends_to_json(ends: NewEnds) -> dict[str, Any]:
         "start_s": float(ends.span.start_s),
         "end_s": float(ends.span.end_s),
         "cut": ends.cut,
+        "check_note": ends.check_note,
+        "by_hand": ends.by_hand,
     }
 
 
@@ -131,4 +150,11 @@ def _ends_from_json(stored: dict[str, Any] | None, path: Path) -> NewEnds | None
     if stored is None:
         return None
     file = Published(path, stored["size"], stored["sha256"], 0)
-    return NewEnds(file, Span(stored["start_s"], stored["end_s"]), stored["cut"])
+    return NewEnds(
+        file,
+        Span(stored["start_s"], stored["end_s"]),
+        stored["cut"],
+        # Versions before the third knew neither.
+        stored.get("check_note", ""),
+        stored.get("by_hand", True),
+    )

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from kick_clip_generator.core.errors import InputError, LibraryError
+from kick_clip_generator.core.clip_row import HEURISTIC
+from kick_clip_generator.core.errors import ConflictError, InputError, NotFoundError
 from kick_clip_generator.library import tables
 from kick_clip_generator.library.files import canonical
 from kick_clip_generator.library.records import (
@@ -20,6 +21,7 @@ from kick_clip_generator.library.records import (
     RatingCounts,
     RatingTotals,
     Sample,
+    Unrated,
 )
 from kick_clip_generator.library.store import Store, nan_if_none, to_json
 
@@ -36,7 +38,7 @@ class RatingStore(Store):
 
         Raises:
             InputError: when the stars are out of range.
-            LibraryError: when there is no such clip.
+            NotFoundError: when there is no such clip.
         """
         if stars is not None and not MIN_STARS <= stars <= MAX_STARS:
             raise InputError(
@@ -45,7 +47,7 @@ class RatingStore(Store):
         with self.writing() as session:
             clip = session.get(tables.Clip, clip_id)
             if clip is None or clip.path is None:
-                raise LibraryError(f"There is no clip {clip_id} in the library; it may have been forgotten.")
+                raise NotFoundError(f"There is no clip {clip_id} in the library; it may have been forgotten.")
             session.add(tables.Rating(clip_id=clip_id, stars=stars, model_version_n=model_version))
             clip.skipped = stars is None
             if stars is not None:
@@ -62,8 +64,9 @@ class RatingStore(Store):
         """The latest stars of each clip, or else its label, in the order they were given. Skips are not labels."""
         newest = _newest(tables.Rating.stars.is_not(None)).union_all(_newest_labels())
         statement = (
-            select(tables.Rating, tables.Clip.source_id, tables.Clip.kind, tables.ClipFeature.row)
+            select(tables.Rating, tables.Clip, tables.Source.channel, tables.ClipFeature.row)
             .join(tables.Clip, tables.Clip.id == tables.Rating.clip_id)
+            .join(tables.Source, tables.Source.id == tables.Clip.source_id)
             .join(tables.ClipFeature, tables.ClipFeature.clip_id == tables.Clip.id)
             .where(tables.Rating.id.in_(newest))
             .order_by(tables.Rating.id)
@@ -72,14 +75,36 @@ class RatingStore(Store):
             return [
                 Sample(
                     clip_id=rating.clip_id,
-                    source_id=source_id,
-                    kind=kind,
-                    row={name: nan_if_none(value) for name, value in row.items()},
+                    source_id=clip.source_id,
+                    kind=clip.kind,
+                    row=_row(clip, row),
                     stars=rating.stars or LABEL_STARS[rating.label or ""],
                     rated_at=rating.created_at,
                     rating_id=rating.id,
+                    channel=channel,
                 )
-                for rating, source_id, kind, row in session.execute(statement)
+                for rating, clip, channel, row in session.execute(statement)
+            ]
+
+    def unrated(self, limit: int) -> list[Unrated]:
+        """The newest clips that nobody has rated, skipped or dropped, with their features.
+
+        Args:
+            limit: at most so many.
+        """
+        statement = (
+            select(tables.Clip, tables.Source.channel, tables.ClipFeature.row)
+            .join(tables.Source, tables.Source.id == tables.Clip.source_id)
+            .join(tables.ClipFeature, tables.ClipFeature.clip_id == tables.Clip.id)
+            .where(tables.Clip.path.is_not(None), tables.Clip.stars.is_(None), ~tables.Clip.skipped)
+            .where(tables.Clip.dropped_at.is_(None))
+            .order_by(tables.Clip.id.desc())
+            .limit(limit)
+        )
+        with self.reading() as session:
+            return [
+                Unrated(clip_id=clip.id, kind=clip.kind, row=_row(clip, row), channel=channel)
+                for clip, channel, row in session.execute(statement)
             ]
 
     def rating_counts(self) -> RatingCounts:
@@ -117,11 +142,11 @@ class RatingStore(Store):
             active: whether it ranks from now on; a refused candidate is recorded with False.
 
         Raises:
-            LibraryError: when that number is taken.
+            ConflictError: when that number is taken.
         """
         with self.writing() as session:
             if session.get(tables.ModelVersion, n) is not None:
-                raise LibraryError(f"Model {n} was recorded by another training; train again.")
+                raise ConflictError(f"Model {n} was recorded by another training; train again.")
             if active:
                 _deactivate(session)
             row = tables.ModelVersion(
@@ -157,7 +182,7 @@ class RatingStore(Store):
         """Let a model rank from now on; None goes back to the heuristic alone.
 
         Raises:
-            LibraryError: when there is no such model.
+            NotFoundError: when there is no such model.
         """
         with self.writing() as session:
             _deactivate(session)
@@ -165,8 +190,16 @@ class RatingStore(Store):
                 return
             row = session.get(tables.ModelVersion, n)
             if row is None:
-                raise LibraryError(f"There is no model {n} in the library; choose one that is listed.")
+                raise NotFoundError(f"There is no model {n} in the library; choose one that is listed.")
             row.active = True
+
+
+def _row(clip: tables.Clip, stored: Mapping[str, Any]) -> dict[str, float]:
+    """A feature row as ranking saw it; rows of older versions do not say what the heuristic made of the clip."""
+    row = {name: nan_if_none(value) for name, value in stored.items()}
+    if row and HEURISTIC not in row and clip.model_version_n is None:
+        row[HEURISTIC] = clip.score
+    return row
 
 
 def _newest(which: ColumnElement[bool]) -> Select[int]:

@@ -12,7 +12,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from kick_clip_generator.core.records import CutMode, Highlight, Kind, Span
 
-JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+JobStatus = Literal["queued", "running", "waiting", "done", "failed", "cancelled"]
+ShownStatus = Literal["Pending", "Queued", "Downloading", "Processing", "Processed", "Error", "Cancelled"]
 WindowStatus = Literal["done", "partial", "failed"]
 ClipSort = Literal["newest", "oldest", "score", "stars", "name"]
 
@@ -20,8 +21,30 @@ MIN_STARS, MAX_STARS = 1, 5
 
 Label = Literal["keep", "drop"]
 
+# Whether every frame of a clip was decoded: not yet, without fault, with one.
+CheckState = Literal["pending", "sound", "damaged"]
+
 # What a label teaches where nobody gave stars: a kept clip is a good one, which leaves room above for five stars.
 LABEL_STARS: Mapping[str, int] = {"keep": 4, "drop": 1}
+
+# What workers do, see `service/kinds/`; "transcribe" comes with the speech.
+KINDS = (
+    "download",
+    "analyze",
+    "measure_batch",
+    "live",
+    "clips",
+    "verify",
+    "export",
+    "export_batch",
+    "compound",
+    "retrain",
+    "retention",
+    "backup",
+)
+
+# The rows under which a source's windows are kept, whoever measured them. No worker claims them.
+MEASURE = "measure"
 
 Item = TypeVar("Item")
 
@@ -63,7 +86,20 @@ class JobTicket:
 
 @dataclass(frozen=True, slots=True)
 class JobInfo:
-    """A job, for lists. `progress` is 0–1."""
+    """All that a job's row says.
+
+    Attributes:
+        status: "waiting" for the jobs that it was split into.
+        step: as in `core.progress.Progress`.
+        progress: 0-1.
+        attempts: since it was begun, retried, or last recorded a window.
+        payload: what to do; a link in it may be signed, so it is not for showing.
+        idem_key: names the work; while one of a key is not ended, there is no second.
+        not_before: when it may be tried again, after a failure.
+        detail: what `Progress` says beside the step; what is not known is missing.
+        result: what a job that is done gave.
+        error: a sentence; `error_detail` is for the error log.
+    """
 
     id: int
     kind: str
@@ -77,6 +113,56 @@ class JobInfo:
     idem_key: str
     created_at: float
     updated_at: float
+    max_attempts: int
+    priority: int
+    cancel_requested: bool
+    not_before: float | None
+    project_id: int | None
+    parent_id: int | None
+    detail: dict[str, Any]
+    result: dict[str, Any]
+    error_detail: str | None
+    started_at: float | None
+    ended_at: float | None
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ("done", "failed", "cancelled")
+
+    @property
+    def shown_status(self) -> ShownStatus:
+        """The status in the words of the page and the API."""
+        match self.status:
+            case "queued":
+                return "Pending" if self.not_before is not None else "Queued"
+            case "running" | "waiting":
+                return "Downloading" if self.kind == "download" else "Processing"
+            case "done":
+                return "Processed"
+            case "failed":
+                return "Error"
+            case "cancelled":
+                return "Cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class JobQuery:
+    """Which jobs to list, newest first.
+
+    Attributes:
+        status, kind, project_id: only those; None for all. What command lines measure (`MEASURE`) shows only when its
+            kind is asked for.
+        parent_id: only those that this job was split into; None leaves such out.
+        after: `Page.after` of the page before.
+        limit: jobs on a page, 1-500.
+    """
+
+    status: JobStatus | None = None
+    kind: str | None = None
+    project_id: int | None = None
+    parent_id: int | None = None
+    after: str | None = None
+    limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +220,7 @@ class ClipRecord:
         row: the features that ranking saw (`core.clip_row`), NaN where unknown.
         model_version: the learned model that took part in choosing it, None for the heuristic alone.
         quality: the setting of the rendition that was cut, so that new ends are cut from the same one.
+        check_note: what did not pass the check before it was published, so that it was cut in a stricter way.
     """
 
     source_id: int
@@ -146,6 +233,7 @@ class ClipRecord:
     model_version: int | None = None
     highlight_id: int | None = None
     quality: str | None = None
+    check_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +249,9 @@ class Clip:
         kept: must not be overwritten or cleaned away.
         dropped: goes after a while, see `folders.scan_folders`.
         moved: somebody chose its ends by hand.
+        missing: its file was not found when the folders were looked through.
+        checked: whether all of it was decoded.
+        check_note: what a check found: why it was cut in a stricter way, or what is damaged; may be empty.
     """
 
     id: int
@@ -187,20 +278,34 @@ class Clip:
     quality: str | None
     dropped: bool
     moved: bool
+    checked: CheckState = "pending"
+    check_note: str = ""
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NewEnds:
-    """Ends that a clip is about to get, and the file that will show them."""
+    """Ends that a clip is about to get, and the file that will show them.
+
+    Attributes:
+        check_note: as of `Clip`.
+        by_hand: somebody chose them; else they are the old ones, in a file that is sound.
+    """
 
     file: Published
     span: Span
     cut: CutMode
+    check_note: str = ""
+    by_hand: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class FileNote:
-    """What a scan of the folders needs to know of a clip; `dropped_at` is None unless it is dropped."""
+    """What a scan of the folders needs to know of a clip; `dropped_at` is None unless it is dropped.
+
+    Attributes:
+        missing: as an earlier scan left it.
+    """
 
     id: int
     path: Path
@@ -211,6 +316,7 @@ class FileNote:
     label: Label | None
     dropped_at: float | None
     announced: NewEnds | None
+    missing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +325,11 @@ class ClipQuery:
 
     Attributes:
         text: words that must all occur in the file name, title, channel or URL; upper and lower case alike.
-        min_stars: 1–5; clips without stars are left out then.
+        min_stars, max_stars: 1–5; clips without stars are left out then.
         unrated: only clips without stars.
         kept, skipped, dropped: only those (True), only the others (False), all (None).
+        channel: its exact name.
+        made_after, made_before: UNIX seconds, the latter itself left out.
         after: `Page.after` of the page before.
         limit: clips on a page, 1–500.
     """
@@ -229,11 +337,16 @@ class ClipQuery:
     text: str = ""
     kind: Kind | None = None
     min_stars: int | None = None
+    max_stars: int | None = None
     unrated: bool = False
     skipped: bool | None = None
     kept: bool | None = None
     dropped: bool | None = False
     source_id: int | None = None
+    project_id: int | None = None
+    channel: str | None = None
+    made_after: float | None = None
+    made_before: float | None = None
     sort: ClipSort = "newest"
     after: str | None = None
     limit: int = 50
@@ -281,6 +394,7 @@ class Sample:
     Attributes:
         stars: the latest of the clip; of one without stars that was kept or dropped, what that is worth
             (`LABEL_STARS`).
+        channel: who streamed; may be empty.
     """
 
     clip_id: int
@@ -290,6 +404,17 @@ class Sample:
     stars: int
     rated_at: float
     rating_id: int
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unrated:
+    """A clip that somebody may be asked about, with the features that ranking saw."""
+
+    clip_id: int
+    kind: Kind
+    row: dict[str, float]
+    channel: str
 
 
 @dataclass(frozen=True, slots=True)

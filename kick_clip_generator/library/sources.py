@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from kick_clip_generator.core.errors import LibraryError
+from kick_clip_generator.core.errors import NotFoundError
 from kick_clip_generator.core.records import Highlight, Source
 from kick_clip_generator.library import tables
 from kick_clip_generator.library.engine import database_now
@@ -57,12 +57,12 @@ class SourceStore(Store):
 
     def source(self, source_id: int) -> SourceRecord:
         """Raises:
-        LibraryError: when there is none of that id.
+        NotFoundError: when there is none of that id.
         """
         with self.reading() as session:
             row = session.get(tables.Source, source_id)
             if row is None:
-                raise LibraryError(f"There is no source {source_id} in the library; it may be another clips.db.")
+                raise NotFoundError(f"There is no source {source_id} in the library; it may be another clips.db.")
             return _source(row)
 
     def sources(self) -> list[SourceRecord]:

@@ -5,37 +5,66 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
 from kick_clip_generator.core.records import Highlight
-from kick_clip_generator.library.engine import explained
+from kick_clip_generator.library.explained import explained
+from kick_clip_generator.library.postgres import patiently
 
 
 class Store:
-    """A database that is open. Safe to use from several threads."""
+    """A database that is open. Safe to use from several threads.
 
-    def __init__(self, engine: Engine, path: Path) -> None:
+    Attributes:
+        path: the SQLite file; None for PostgreSQL.
+        name: what to call the database in a sentence.
+    """
+
+    def __init__(self, engine: Engine, path: Path | None, name: str = "") -> None:
         self.path = path
+        self.name = name or str(path)
         self._engine = engine
         self._writer = engine.execution_options(write=True)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that sees one moment of the database, never takes the write lock and cannot write."""
-        with explained(self.path), Session(self._engine, expire_on_commit=False) as session:
+        with self._connected(self._engine) as connection, _session(connection) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A session that holds the write lock from its first statement on, and commits at its end unless one raised."""
-        with explained(self.path), Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with self._connected(self._writer) as connection, _session(connection) as session:
             yield session
+            session.commit()
+            connection.commit()
+
+    @contextmanager
+    def _connected(self, engine: Engine) -> Iterator[Connection]:
+        """A connection whose transaction has begun."""
+        with explained(self.path or self.name), ExitStack() as stack:
+            opened: list[Connection] = []
+
+            def begin() -> None:
+                with ExitStack() as attempt:
+                    connection = attempt.enter_context(engine.connect())
+                    connection.begin()
+                    stack.push(attempt.pop_all())
+                    opened.append(connection)
+
+            patiently(begin)
+            yield opened[0]
+
+
+def _session(connection: Connection) -> Session:
+    return Session(connection, expire_on_commit=False, join_transaction_mode="rollback_only")
 
 
 def nan_if_none(value: float | None) -> float:

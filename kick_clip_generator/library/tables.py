@@ -9,6 +9,7 @@ import re
 from typing import Any, ClassVar
 
 from sqlalchemy import (
+    DDL,
     JSON,
     BigInteger,
     Dialect,
@@ -19,13 +20,17 @@ from sqlalchemy import (
     MetaData,
     Text,
     UniqueConstraint,
+    event,
     func,
     literal_column,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.schema import ExecutableDDLElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from kick_clip_generator.library.engine import database_now
+from kick_clip_generator.library.full_text import FULL_TEXT
+from kick_clip_generator.library.list_indexes import LIST_INDEXES
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STORED_SURROGATE = re.compile("[\U0010d800-\U0010dfff]")
@@ -41,6 +46,11 @@ class StoredText(TypeDecorator[str]):
 
     impl = Text
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        # Sorted by code point, as SQLite does, whatever language the PostgreSQL was set up for.
+        text = Text(collation="C") if dialect.name == "postgresql" else Text()
+        return dialect.type_descriptor(text)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         if value is None or (value.isascii() and "\0" not in value):
@@ -228,12 +238,10 @@ class Clip(Base):
     checked: Mapped[str | None]
     # What a check found: why the clip was cut in a stricter way, or what is damaged.
     check_note: Mapped[str | None]
+    # Since when a scan has not found the file.
+    missing_at: Mapped[float | None]
 
-    __table_args__ = (
-        Index("ix_clip_score_id", "score", "id"),
-        Index("ix_clip_name_id", "name", "id"),
-        _NEVER_REUSE,
-    )
+    __table_args__ = _NEVER_REUSE
 
 
 class ClipFeature(Base):
@@ -357,10 +365,25 @@ class Webhook(Base):
     created_at: Mapped[float] = mapped_column(default=database_now())
 
 
-# Sorting puts clips without stars below one star. A literal, because a bound 0 would not match the index (100,000
-# clips: 75 ms instead of 4).
+# A literal, because a bound 0 would not match the index.
 STARS_OR_NONE = func.coalesce(Clip.stars, literal_column("0"))
-Index("ix_clip_stars_id", STARS_OR_NONE, Clip.id)
 
-# At most one model ranks. PostgreSQL's form stands in the revision alone: here it would import that dialect.
-Index("uq_model_version_active", ModelVersion.active, unique=True, sqlite_where=ModelVersion.active)
+
+def _sql(statement: str, dialect: str) -> ExecutableDDLElement:
+    # DDL() gives % a meaning.
+    return DDL(statement.replace("%", "%%")).execute_if(dialect=dialect)  # type: ignore[no-untyped-call]
+
+
+# At most one model ranks. PostgreSQL's form is SQL, because as an option it would import that dialect.
+Index("uq_model_version_active", ModelVersion.active, unique=True, sqlite_where=ModelVersion.active).ddl_if("sqlite")
+event.listen(
+    ModelVersion.__table__,
+    "after_create",
+    _sql("CREATE UNIQUE INDEX uq_model_version_active ON model_version (active) WHERE active", "postgresql"),
+)
+
+for _statement in LIST_INDEXES.values():
+    event.listen(Clip.__table__, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
+for _dialect, _statements in FULL_TEXT.items():
+    for _statement in _statements:
+        event.listen(Transcript.__table__, "after_create", _sql(_statement, _dialect))

@@ -234,7 +234,7 @@ def _frames(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Vi
         if not isinstance(stream, (VideoStream, AudioStream)):
             continue
         if not stream.codec_context.is_open:
-            begins_alone = not isinstance(stream, VideoStream) or _stands_alone(stream, packet)
+            begins_alone = not isinstance(stream, VideoStream) or stands_alone(stream, packet)
             stream.codec_context.options = STRICT_OPTIONS if begins_alone else LENIENT_OPTIONS
         if isinstance(stream, VideoStream) and key is None:
             key = packet.pts
@@ -244,7 +244,7 @@ def _frames(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Vi
                 yield frame
 
 
-def _stands_alone(video: VideoStream, packet: Packet[Any]) -> bool:
+def stands_alone(video: VideoStream, packet: Packet[Any]) -> bool:
     """Whether nothing that follows a keyframe refers to what was before."""
     if video.codec_context.codec.canonical_name != "h264":
         return True

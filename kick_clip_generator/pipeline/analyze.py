@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from kick_clip_generator.core.errors import SourceError
+from kick_clip_generator.core.errors import InputError, SourceError
 from kick_clip_generator.core.progress import CancelToken, ProgressCallback
 from kick_clip_generator.core.protocols import Scorer
 from kick_clip_generator.core.records import Detection, Source, Span, Window, plan_windows
@@ -18,8 +19,9 @@ from kick_clip_generator.features.registry import EXTENDED_NAMES, NAMES
 from kick_clip_generator.highlights.config import DetectionConfig
 from kick_clip_generator.highlights.detect import segment
 from kick_clip_generator.highlights.segmentation import Segmentation
+from kick_clip_generator.pipeline.chat import chat_columns, read_chat
 from kick_clip_generator.pipeline.effort import choose_effort, filled, glimpse_distance_s
-from kick_clip_generator.pipeline.passes import Pass, Passes
+from kick_clip_generator.pipeline.passes import Elsewhere, Pass, Passes
 from kick_clip_generator.pipeline.windows import WindowResult
 from kick_clip_generator.sources.net.traffic import Traffic
 from kick_clip_generator.sources.renditions import for_analysis
@@ -34,7 +36,8 @@ class Analysis:
         segmentation: its highlights, and how they were found.
         windows: how many ended in each status ("done", "partial", "failed"), in the last pass over all of them.
         traffic: what this run asked of servers; windows finished by an earlier run cost nothing.
-        signals: all that was measured, the extended columns behind the core's.
+        signals: all that was measured: behind the core's columns those of the chat, where there is one, and the
+            extended ones.
         extended: the extended signals over the same span, NaN outside the windows that were looked at; None where
             `SIGNALS` asks for none, or a running stream can have none.
         notes: sentences for the user.
@@ -100,6 +103,8 @@ def analyze(
     on_window: Callable[[Pass, WindowResult], None],
     progress: ProgressCallback,
     cancel: CancelToken,
+    chat: Path | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Analysis:
     """Measure the windows that are not finished yet, then find the highlights of the whole span.
 
@@ -113,16 +118,25 @@ def analyze(
         on_window: called with each window as it is finished, in order of each pass; what it raises ends the run.
         progress: told after each window.
         cancel: ends the run between windows.
+        chat: a file of what viewers wrote, see `sources.chat_file`.
+        elsewhere: asked first for windows that are to be measured; what it raises ends the run.
 
     Raises:
+        InputError: when the chat cannot be read, or the stream is running.
         SourceError: when not one window could be had.
         SourceLost: when the network or the source is gone; finished windows are kept.
         Cancelled: when the token is up.
     """
+    if chat is not None and source.live:
+        raise InputError(
+            "A chat belongs to a recording: the times of a running stream count from when it was opened; leave it out."
+        )
+    # Before an hour of work, for it may be no chat at all.
+    log, notes = read_chat(chat) if chat is not None else (None, ())
     windows = windows_of(source, span, settings)
     timeline = Timeline.unknown(NAMES, first_tick_at(span.start_s), tick_containing(span.end_s))
     effort = choose_effort(source, for_analysis(source, settings), settings)
-    with Passes(source, settings, finished, on_window, progress, cancel) as passes:
+    with Passes(source, settings, finished, on_window, progress, cancel, elsewhere) as passes:
         counts = passes.measure(Pass(effort.first), windows, timeline)
         if math.isnan(source.duration_s):
             timeline = timeline.between(timeline.start_s, passes.last_tick * 0.5)
@@ -132,10 +146,15 @@ def analyze(
                 counts = passes.measure(Pass(effort.second), windows, timeline)
             else:
                 timeline = filled(timeline)
-        extended, notes = _extended(source, settings, config, passes, timeline, windows)
+        signals = timeline
+        if log is not None:
+            columns, said = chat_columns(log, timeline, lag_s=settings.chat_lag)
+            signals, notes = signals if columns is None else beside(signals, columns), notes + said
+        extended, said = _extended(source, settings, config, passes, signals, windows)
         traffic = passes.traffic
-    signals = timeline if extended is None else beside(timeline, extended)
-    return Analysis(timeline, segment(signals, config, scorer), counts, traffic, signals, extended, notes)
+    if extended is not None:
+        signals = beside(signals, extended)
+    return Analysis(timeline, segment(signals, config, scorer), counts, traffic, signals, extended, notes + said)
 
 
 def extended_pass(source: Source, settings: Settings) -> Pass | None:
@@ -173,7 +192,7 @@ def _extended(
     return extended, ((" ".join(notes),) if notes else ())
 
 
-def beside(timeline: Timeline, extended: Timeline) -> Timeline:
-    """One timeline with the columns of both, of which `extended` covers the same span."""
-    values = np.hstack([timeline.values, extended.values])
-    return Timeline(timeline.names + extended.names, values, timeline.first_tick)
+def beside(timeline: Timeline, other: Timeline) -> Timeline:
+    """One timeline with the columns of both, which cover the same span."""
+    values = np.hstack([timeline.values, other.values])
+    return Timeline(timeline.names + other.names, values, timeline.first_tick)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import functools
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kick_clip_generator.clips.plan import PlannedClip
-from kick_clip_generator.core.clip_row import clip_row
+from kick_clip_generator.core.clip_row import highlight_row
 from kick_clip_generator.core.errors import Cancelled, ClipGeneratorError, LibraryError, MediaError, SourceLost
 from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback
 from kick_clip_generator.core.records import CutMode, Highlight, Source, Span
@@ -26,38 +26,34 @@ from kick_clip_generator.library.files import (
     sweep_parts,
 )
 from kick_clip_generator.library.library import Library
-from kick_clip_generator.library.records import Clip, ClipQuery, ClipRecord
-from kick_clip_generator.media.cut import CutResult, check_cut, cut
-from kick_clip_generator.media.ffmpeg import ffmpeg_path
+from kick_clip_generator.library.records import CheckState, Clip, ClipQuery, ClipRecord, Published
+from kick_clip_generator.pipeline.making import LazyTracks, fetched, make_clip
 from kick_clip_generator.pipeline.thumbnails import make_thumbnail
 from kick_clip_generator.pipeline.workspace import workspace
-from kick_clip_generator.sources.chunk import MediaSpan
 from kick_clip_generator.sources.net.traffic import Traffic
-from kick_clip_generator.sources.renditions import for_clips
-from kick_clip_generator.sources.tracks import Tracks, open_tracks
+from kick_clip_generator.sources.tracks import Tracks
 
 log = logging.getLogger(__name__)
 
 # Two cuts of one moment whose ends differ by less than this are the same clip.
 SAME_END_S = 0.05
 
-# A clip that fails its check is cut anew in the next way, which leaves less to the source.
-STRICTER: Mapping[CutMode, Sequence[CutMode]] = {
-    "copy": ("copy", "smart", "exact"),
-    "smart": ("smart", "exact"),
-    "exact": ("exact",),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class ClipFile:
-    """A published clip: its row, its file, and the highlight it shows."""
+    """A published clip: its row, its file, and the highlight it shows.
+
+    Attributes:
+        note: a sentence on how it had to be cut, may be empty.
+        checked: whether all of it was decoded, see `library.records.Clip`.
+    """
 
     id: int
     path: Path
     kind: str
     highlight: Highlight
     note: str = ""
+    checked: CheckState = "pending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +151,39 @@ def cut_clips(
             if index in ready:
                 same = ready[index]
                 shown = dataclasses.replace(plan.highlight, clip=same.span) if same.moved else plan.highlight
-                files.append(ClipFile(same.id, same.path, plan.kind, shown))
+                files.append(ClipFile(same.id, same.path, plan.kind, shown, checked=same.checked))
                 continue
             try:
+                later = [
+                    other.highlight.clip
+                    for place, other in enumerate(planned[index + 1 :], index + 1)
+                    if place not in ready and place not in left_out
+                ]
                 # The span first: what it fetches also tells whether there is a picture.
-                with fetched(lazy.tracks, plan.highlight.clip, temp) as media:
+                with fetched(lazy.tracks, plan.highlight.clip, temp, later) as media:
                     name = f"{plan.stem}{_suffix(lazy.tracks)}"
                     target, replace = _target(folder / name, stored, taken, may_replace=may_replace)
                     with part_file(target) as part:
-                        done = make_clip(lazy.tracks, media, plan.highlight.clip, part, mode, settings, cancel)
-                        published = publish(part, target, replace=replace)
+                        made = make_clip(lazy.tracks, media, plan.highlight.clip, part, mode, settings, cancel)
+                        record = functools.partial(
+                            ClipRecord,
+                            source_id=source_id,
+                            highlight=plan.highlight,
+                            kind=plan.kind,
+                            span=plan.highlight.clip,
+                            cut=mode,
+                            row=highlight_row(timeline, plan.highlight),
+                            model_version=model_version,
+                            highlight_id=highlight_ids.get(id(plan.highlight)),
+                            quality=settings.quality,
+                            check_note=made.failed,
+                        )
+                        published = publish(
+                            part,
+                            target,
+                            replace=replace,
+                            announce=functools.partial(_announce, library, record),
+                        )
             except (Cancelled, LibraryError, SourceLost):
                 raise
             except ClipGeneratorError as error:
@@ -172,24 +191,11 @@ def cut_clips(
                 failures.append(f"{plan.stem} could not be made: {error}")
                 continue
             taken.add(published.path)
-            clip_id = library.record_clip(
-                ClipRecord(
-                    source_id=source_id,
-                    highlight=plan.highlight,
-                    kind=plan.kind,
-                    file=published,
-                    span=plan.highlight.clip,
-                    cut=mode,
-                    row=clip_row(timeline, plan.highlight.event),
-                    model_version=model_version,
-                    highlight_id=highlight_ids.get(id(plan.highlight)),
-                    quality=settings.quality,
-                )
-            )
-            make_thumbnail(published.path, plan.highlight.peak_s - media.offset_s - done.start_s)
-            files.append(ClipFile(clip_id, published.path, plan.kind, plan.highlight, done.note))
-            if done.note:
-                remarks.setdefault(done.note, []).append(target.name)
+            clip_id = library.record_clip(record(file=published))
+            make_thumbnail(published.path, plan.highlight.peak_s - media.offset_s - made.cut.start_s)
+            files.append(ClipFile(clip_id, published.path, plan.kind, plan.highlight, made.note))
+            if made.note:
+                remarks.setdefault(made.note, []).append(target.name)
         traffic = lazy.traffic
     progress(Progress("clips", len(planned), len(planned)))
     if failures and not files:
@@ -198,32 +204,9 @@ def cut_clips(
     return ClipsMade(files, [*failures, *notes], traffic)
 
 
-class LazyTracks:
-    """Opens the wanted rendition when the first clip needs it: a run that finds all its clips made reads nothing."""
-
-    def __init__(self, source: Source, settings: Settings, cancel: CancelToken) -> None:
-        self._source = source
-        self._settings = settings
-        self._cancel = cancel
-        self._tracks: Tracks | None = None
-
-    @property
-    def tracks(self) -> Tracks:
-        if self._tracks is None:
-            wanted = for_clips(self._source, self._settings)
-            self._tracks = open_tracks(self._source, wanted, self._settings, self._cancel)
-        return self._tracks
-
-    @property
-    def traffic(self) -> Traffic:
-        return self._tracks.traffic if self._tracks is not None else Traffic()
-
-    def __enter__(self) -> LazyTracks:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._tracks is not None:
-            self._tracks.close()
+def _announce(library: Library, record: Callable[..., ClipRecord], file: Published) -> None:
+    """A kill between the file and its row leaves a file that the next scan of the folders adopts."""
+    library.announce_clip(record(file=file))
 
 
 def _suffix(tracks: Tracks) -> str:
@@ -268,59 +251,3 @@ def _target(path: Path, stored: Mapping[Path, Clip], taken: set[Path], *, may_re
     if may_replace and path not in taken and known is not None and not Library.is_precious(known):
         return path, path.exists()
     return free_path(path.parent, path.name, taken=lambda free: free in taken or free in stored), False
-
-
-@contextlib.contextmanager
-def fetched(tracks: Tracks, span: Span, temp: Path) -> Iterator[MediaSpan]:
-    """The media around a clip, for as long as it is cut."""
-    media = tracks.span(span, temp)
-    try:
-        yield media
-    finally:
-        if media.temporary:
-            media.path.unlink(missing_ok=True)
-
-
-def make_clip(
-    tracks: Tracks,
-    media: MediaSpan,
-    span: Span,
-    part: Path,
-    mode: CutMode,
-    settings: Settings,
-    cancel: CancelToken,
-) -> CutResult:
-    """Cut and check one clip into `part`."""
-    # A discontinuity may cut the span short on either side.
-    start_s = max(span.start_s, media.offset_s)
-    duration_s = min(span.end_s, media.end_s) - start_s
-
-    def made(way: CutMode) -> CutResult:
-        done = cut(
-            ffmpeg_path(settings.ffmpeg_path),
-            media.path,
-            part,
-            start_s=start_s - media.offset_s,
-            duration_s=duration_s,
-            mode=way,
-            has_video=tracks.has_video,
-            has_audio=tracks.has_audio,
-            cancel=cancel,
-        )
-        cancel.check()
-        check_cut(part, done, media.path)
-        return done
-
-    failed = ""
-    for way in STRICTER[mode]:
-        try:
-            done = made(way)
-        except MediaError as error:
-            if way == "exact":
-                raise
-            # Packets that are missing in the source show only where they are copied; encoding fills the gap.
-            log.info("A %s cut did not pass its check: %s", way, error)
-            failed = failed or f"A {way} cut was not sound ({str(error).rstrip('.')}), so the clip was cut anew."
-        else:
-            return dataclasses.replace(done, note=" ".join(filter(None, (failed, done.note))))
-    raise AssertionError("the last way raises or returns")

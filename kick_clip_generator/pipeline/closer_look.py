@@ -39,12 +39,12 @@ def promising_windows(timeline: Timeline, windows: Sequence[Window], config: Det
     """The windows that hold the best moments, at most `MOST_OF_THE_WINDOWS` of all but at least one, ascending.
 
     Args:
-        timeline: the core signals.
+        timeline: the core signals, and those of the chat where there is one.
         windows: those of the analysis.
         config: how highlights are looked for; moments below its scores count too, for they may become clips yet.
     """
     most = max(1, int(MOST_OF_THE_WINDOWS * len(windows)))
-    wide = replace(config, min_audio_score=0.0, min_video_score=0.0)
+    wide = replace(config, min_audio_score=0.0, min_video_score=0.0, min_chat_score=0.0)
     chosen: set[int] = set()
     for highlight in detect(timeline, wide).merged:
         needed = {window.n for window in windows if window.owned.overlap_s(highlight.event) > 0}

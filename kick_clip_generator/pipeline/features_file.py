@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kick_clip_generator.core.timeline import TICK_S, Timeline
 from kick_clip_generator.features.derived import deltas
-from kick_clip_generator.features.registry import FEATURES, FEATURES_VERSION
+from kick_clip_generator.features.registry import FEATURES, FEATURES_VERSION, OTHER_FEATURES
 from kick_clip_generator.highlights.config import Mode
 from kick_clip_generator.highlights.normalized import normalized
 from kick_clip_generator.pipeline.structure import structure_of
@@ -57,7 +57,7 @@ def features_json(timeline: Timeline) -> Iterator[str]:
 
 
 def _meanings(timeline: Timeline) -> list[dict[str, Any]]:
-    known = {feature.name: feature for feature in FEATURES}
+    known = {feature.name: feature for feature in (*FEATURES, *OTHER_FEATURES)}
     return [
         {"name": name, "unit": known[name].unit, "medium": known[name].medium, "meaning": known[name].meaning}
         for name in timeline.names

@@ -46,6 +46,10 @@ class Pass:
     extended: bool = False
 
 
+# What other processes measured of these windows, in order, of so many in all; None where it has to be done here.
+Elsewhere = Callable[[Pass, Sequence[Window], int], Generator[WindowResult] | None]
+
+
 class Passes:
     """Measures windows, once or twice, through one rendition that is opened when the first of them needs it."""
 
@@ -57,6 +61,7 @@ class Passes:
         on_window: Callable[[Pass, WindowResult], None],
         progress: ProgressCallback,
         cancel: CancelToken,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._source = source
         self._settings = settings
@@ -64,6 +69,7 @@ class Passes:
         self._on_window = on_window
         self._progress = progress
         self._cancel = cancel
+        self._elsewhere = elsewhere
         self._opened = contextlib.ExitStack()
         self._folder: Path | None = None
         self._accelerator: Accelerator | None = None
@@ -97,7 +103,7 @@ class Passes:
         meter = _Meter(0 if math.isnan(self._source.duration_s) else len(windows), counts["done"], self._progress)
         try:
             # Closed at once, whatever happens: behind it are processes and threads.
-            with contextlib.closing(self._results(what, todo)) as results:
+            with contextlib.closing(self._results(what, todo, len(windows))) as results:
                 for result in results:
                     overlay(timeline, result.first_tick, result.rows)
                     counts[result.status] += 1
@@ -116,7 +122,11 @@ class Passes:
             )
         return counts
 
-    def _results(self, what: Pass, todo: Sequence[Window]) -> Generator[WindowResult]:
+    def _results(self, what: Pass, todo: Sequence[Window], total: int) -> Generator[WindowResult]:
+        if self._elsewhere is not None and not math.isnan(self._source.duration_s):
+            given = self._elsewhere(what, todo, total)
+            if given is not None:
+                return given
         if self._folder is None:
             self._folder = self._opened.enter_context(workspace(self._settings.temp_dir))
         ffmpeg = str(ffmpeg_path(self._settings.ffmpeg_path))

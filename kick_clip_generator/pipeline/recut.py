@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 from kick_clip_generator.core.errors import LibraryError
 from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback
@@ -11,10 +12,12 @@ from kick_clip_generator.core.records import CutMode, Source, Span
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.library.files import check_writable, part_file, publish, sweep_parts
 from kick_clip_generator.library.library import Library
-from kick_clip_generator.library.records import Clip, NewEnds, Published
-from kick_clip_generator.pipeline.clips import LazyTracks, fetched, make_clip, untouched
+from kick_clip_generator.library.records import Clip, NewEnds, Published, SourceRecord
+from kick_clip_generator.pipeline.clips import untouched
+from kick_clip_generator.pipeline.making import LazyTracks, fetched, make_clip
 from kick_clip_generator.pipeline.thumbnails import make_thumbnail
 from kick_clip_generator.pipeline.workspace import workspace
+from kick_clip_generator.sources.local import fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +40,14 @@ def recut(
     settings: Settings,
     progress: ProgressCallback,
     cancel: CancelToken,
+    damaged: str = "",
 ) -> Recut:
     """Cut a clip anew; only the segments that the new span touches are fetched.
+
+    Args:
+        mode: how; see `damaged`.
+        damaged: why this is not done for other ends but because the file is no good; then the clip still counts as cut
+            in the old way with nobody's ends, so that a later run takes it for what it planned.
 
     The old file stays until the new one has been checked, and takes its place in one step. The row is told before and
     after, so that a kill in between is mended by the next scan (`library.folders`).
@@ -61,15 +70,29 @@ def recut(
 
     with workspace(settings.temp_dir) as temp, LazyTracks(source, settings, cancel) as lazy:
         with fetched(lazy.tracks, span, temp) as media, part_file(clip.path) as part:
-            done = make_clip(lazy.tracks, media, span, part, mode, settings, cancel)
+            made = make_clip(lazy.tracks, media, span, part, mode, settings, cancel)
+            note = " ".join(filter(None, (damaged, made.failed)))
             ends: list[NewEnds] = []
 
             def announce(file: Published) -> None:
-                ends.append(NewEnds(file, span, mode))
+                cut = clip.cut if damaged else mode
+                ends.append(NewEnds(file, span, cut, check_note=note, by_hand=not damaged))
                 library.announce_ends(clip.id, ends[0])
 
             publish(part, clip.path, replace=there, announce=announce)
         moved = library.finish_ends(clip.id, ends[0])
-        make_thumbnail(moved.path, clip.highlight.peak_s - media.offset_s - done.start_s)
+        make_thumbnail(moved.path, clip.highlight.peak_s - media.offset_s - made.cut.start_s)
     progress(Progress("clips", 1, 1))
-    return Recut(moved, done.note)
+    return Recut(moved, made.note)
+
+
+def is_same(source: Source, record: SourceRecord) -> bool:
+    """Whether a source is still what clips were cut from; a local file may be in another place by now, which is a part
+    of its fingerprint.
+    """
+    if source.fingerprint == record.fingerprint:
+        return True
+    if source.kind != "file" or record.kind != "file":
+        return False
+    facts = Path(source.url).stat()
+    return fingerprint("file", record.url, facts.st_size, facts.st_mtime_ns) == record.fingerprint

@@ -53,6 +53,8 @@ def retrain_models(library: Library, settings: Settings, *, template: MLHighligh
         min_training_samples=settings.min_training_samples,
         n_estimators=settings.n_estimators,
         learning_rate=settings.learning_rate,
+        learner=settings.learner,
+        share=settings.learned_share,
         current=current,
     )
     if trained.model is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 from kick_clip_generator.core.errors import InputError, SourceError
 from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback, silent
@@ -13,10 +12,9 @@ from kick_clip_generator.core.timeline import clock
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import Clip, SourceRecord
 from kick_clip_generator.pipeline.clips import SAME_END_S, untouched
-from kick_clip_generator.pipeline.recut import Recut, recut
+from kick_clip_generator.pipeline.recut import Recut, is_same, recut
 from kick_clip_generator.service.folders import scan
 from kick_clip_generator.service.generate import require_recording
-from kick_clip_generator.sources.local import fingerprint
 from kick_clip_generator.sources.resolve import resolve
 
 # Containers and playlists round the length of a stream.
@@ -121,18 +119,10 @@ def _resolved(clip: Clip, record: SourceRecord, url: str | None, settings: Setti
             outcome=error.outcome,
             retryable=error.retryable,
         ) from error
-    if source.fingerprint != record.fingerprint and not _moved_file(source, record):
+    if not is_same(source, record):
         raise SourceError(
             f"The ends of clip {clip.id} cannot be moved, for {source.title} is not what it was when the clip was cut: "
             "they would show something else, so the clip stays as it is; cut a new one from it.",
             outcome="changed",
         )
     return source
-
-
-def _moved_file(source: Source, record: SourceRecord) -> bool:
-    """Whether a local file is the old one in another place: the place is a part of its fingerprint."""
-    if source.kind != "file" or record.kind != "file":
-        return False
-    facts = Path(source.url).stat()
-    return fingerprint("file", record.url, facts.st_size, facts.st_mtime_ns) == record.fingerprint

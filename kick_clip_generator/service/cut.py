@@ -9,6 +9,7 @@ from kick_clip_generator.core.clip_row import SURROUNDINGS_S
 from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback, silent
 from kick_clip_generator.core.records import Highlight, Span
 from kick_clip_generator.core.settings import Settings
+from kick_clip_generator.jobs.crew import ALONE, Crew
 from kick_clip_generator.jobs.inline import analyze_inline
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.pipeline.analyze import analyzed_span
@@ -16,7 +17,6 @@ from kick_clip_generator.pipeline.clips import ClipsMade, clips_folder, cut_clip
 from kick_clip_generator.service.bounds import require_inside
 from kick_clip_generator.service.folders import scan
 from kick_clip_generator.service.generate import GenerateRequest, require_recording
-from kick_clip_generator.sources.resolve import resolve
 
 
 def cut_highlights(
@@ -27,10 +27,14 @@ def cut_highlights(
     settings: Settings,
     progress: ProgressCallback = silent,
     cancel: CancelToken | None = None,
+    crew: Crew = ALONE,
 ) -> ClipsMade:
     """Cut the given highlights, in their order.
 
     The stretch around them is analysed where it has not been yet, so that the clips carry features for training.
+
+    Args:
+        crew: who helps with that.
 
     Raises:
         InputError: when a clip reaches beyond the end of the source.
@@ -40,7 +44,7 @@ def cut_highlights(
         return ClipsMade()
     token = cancel or CancelToken()
     progress(Progress("resolve"))
-    source = resolve(request.url, settings, token)
+    source = crew.resolve(request.url, settings, token)
     require_recording(source)
     for highlight in highlights:
         require_inside(highlight.clip, source)
@@ -61,10 +65,11 @@ def cut_highlights(
         scorer=None,
         progress=progress,
         cancel=token,
+        crew=crew,
     )
     return cut_clips(
         source,
-        plan_clips(highlights, analysis.detection.audio, analysis.detection.video),
+        plan_clips(highlights, *analysis.detection.by_medium.values()),
         folder=folder,
         mode=request.cut,
         timeline=analysis.signals,

@@ -12,14 +12,16 @@ from typing import Any
 from kick_clip_generator.clips.manifest import highlights_document, manifest_name, write_json
 from kick_clip_generator.clips.plan import plan_clips
 from kick_clip_generator.core.errors import InputError
+from kick_clip_generator.core.kinds import MEDIA, Medium, Wanted
 from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback, silent
 from kick_clip_generator.core.protocols import Scorer
-from kick_clip_generator.core.records import CutMode, Detection, Kind, Source, Span
+from kick_clip_generator.core.records import CutMode, Detection, Source, Span
 from kick_clip_generator.core.settings import LONGEST_STREAM_MIN, Settings
-from kick_clip_generator.highlights.config import MOST_PER_KIND, DetectionConfig, Mode
+from kick_clip_generator.highlights.config import MOST_PER_KIND, DetectionConfig, Mode, V1Config
 from kick_clip_generator.highlights.debug import debug_document, debug_name
 from kick_clip_generator.highlights.detect import segment
 from kick_clip_generator.highlights.segmentation import Segmentation
+from kick_clip_generator.jobs.crew import ALONE, Crew
 from kick_clip_generator.jobs.inline import analyze_inline
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.media.ffmpeg import ffmpeg_path
@@ -28,10 +30,13 @@ from kick_clip_generator.pipeline.clips import ClipFile, ClipsMade, clips_folder
 from kick_clip_generator.pipeline.report import coverage_report
 from kick_clip_generator.service.folders import scan
 from kick_clip_generator.service.models import ActiveModel, active_model
-from kick_clip_generator.sources.resolve import resolve
+from kick_clip_generator.sources.chat_file import ChatFile
 
 # Beside the clips: how their moments were found.
 DEBUG_FOLDER = "debug"
+
+# What those mean that name several media.
+SEVERAL: Mapping[Wanted, Sequence[str]] = {"all": MEDIA, "both": ("audio", "video")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class GenerateRequest:
         cut: how clips are cut.
         output: a folder to write the clips flat into; None for `OUTPUT_DIR/<source>/`.
         config: detection parameters.
+        chat: a file of what viewers wrote, see `sources.chat_file`; None without.
     """
 
     url: str
@@ -53,6 +59,7 @@ class GenerateRequest:
     cut: CutMode
     output: Path | None
     config: DetectionConfig
+    chat: Path | None = None
 
     @classmethod
     def checked(
@@ -61,9 +68,12 @@ class GenerateRequest:
         url: str,
         settings: Settings,
         make_clips: bool = True,
-        kinds: Kind = "both",
+        kinds: Wanted = "all",
         max_audio_clips: int | None = None,
         max_video_clips: int | None = None,
+        max_speech_clips: int | None = None,
+        max_chat_clips: int | None = None,
+        chat: Path | None = None,
         mode: Mode | None = None,
         min_gap_s: float | None = None,
         clip_duration_s: float | None = None,
@@ -91,30 +101,49 @@ class GenerateRequest:
                 )
             span = Span(start_s, end_s)
 
-        def most(kind: str, clips: int | None) -> int:
+        if chat is not None:
+            ChatFile(chat).check()
+        elif kinds == "chat" or max_chat_clips is not None:
+            raise InputError("Chat highlights need a chat: name its file with --chat FILE.")
+        asked: Mapping[Medium, int | None] = {
+            "audio": max_audio_clips,
+            "video": max_video_clips,
+            "speech": max_speech_clips,
+            "chat": max_chat_clips,
+        }
+
+        def most(kind: Medium) -> int:
+            clips = asked[kind]
             if clips is not None and not 1 <= clips <= MOST_PER_KIND:
                 raise InputError(f"max_{kind}_clips must be 1 to {MOST_PER_KIND}, got {clips}.")
+            if kind not in SEVERAL.get(kinds, (kinds,)):
+                return 0
             return settings.top_n_highlights if clips is None else clips
 
         config = DetectionConfig(
-            mode=mode or settings.highlight_mode,
+            mode=mode or settings.mode,
             min_gap_s=settings.min_gap if min_gap_s is None else min_gap_s,
-            max_audio=0 if kinds == "video" else most("audio", max_audio_clips),
-            max_video=0 if kinds == "audio" else most("video", max_video_clips),
+            max_audio=most("audio"),
+            max_video=most("video"),
+            max_speech=most("speech"),
+            max_chat=most("chat"),
             clip_duration_s=clip_duration_s,
             min_clip_s=settings.min_clip_seconds,
             max_clip_s=settings.max_clip_seconds,
             min_audio_score=settings.min_audio_score,
             min_video_score=settings.min_video_score,
+            min_speech_score=settings.min_speech_score,
+            min_chat_score=settings.min_chat_score,
             keep_best=settings.keep_best,
             heuristic_weight=settings.heuristic_weight,
-            ml_weight=settings.ml_weight,
+            ml_weight=None if settings.ml_weight == "auto" else settings.ml_weight,
+            v1=V1Config(scene_threshold=settings.scene_threshold),
         )
         if audio_weights is not None:
             config = dataclasses.replace(config, audio_weights=dict(audio_weights))
         if video_weights is not None:
             config = dataclasses.replace(config, video_weights=dict(video_weights))
-        return cls(url, make_clips, span, cut or settings.cut, output, config)
+        return cls(url, make_clips, span, cut or settings.cut, output, config, chat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +188,7 @@ def generate_highlights(
     progress: ProgressCallback = silent,
     cancel: CancelToken | None = None,
     scorer: Scorer | None = None,
+    crew: Crew = ALONE,
 ) -> GenerateResult:
     """Resolve, analyse, detect and cut.
 
@@ -169,13 +199,14 @@ def generate_highlights(
         progress: told of every step.
         cancel: raise it from another thread to stop; finished windows and clips are kept.
         scorer: used instead of the active model of the library.
+        crew: who helps with the analysis.
 
     Raises:
         ClipGeneratorError: with the sentence to show.
     """
     token = cancel or CancelToken()
     progress(Progress("resolve"))
-    source = resolve(request.url, settings, token)
+    source = crew.resolve(request.url, settings, token)
     if request.make_clips:
         require_recording(source)
     span, notes = analyzed_span(source, request.span, settings)
@@ -193,6 +224,8 @@ def generate_highlights(
         scorer=model.scorer,
         progress=progress,
         cancel=token,
+        chat=request.chat,
+        crew=crew,
     )
     detection = analysis.detection
     highlight_ids = library.replace_highlights(source_id, job_id, detection.merged)
@@ -201,7 +234,7 @@ def generate_highlights(
     if folder is not None:
         made = cut_clips(
             source,
-            plan_clips(detection.merged, detection.audio, detection.video),
+            plan_clips(detection.merged, *detection.by_medium.values()),
             folder=folder,
             mode=request.cut,
             timeline=analysis.signals,
@@ -215,8 +248,7 @@ def generate_highlights(
         )
     now = datetime.now()
     document = highlights_document(
-        audio=detection.audio,
-        video=detection.video,
+        **detection.by_medium,
         merged=detection.merged,
         about={"source": source.url, "title": source.title, "created": now.isoformat(timespec="seconds")},
         files=[(clip.highlight, clip.path.name) for clip in made.files],

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
@@ -23,6 +23,9 @@ from kick_clip_generator.sources.net.http import HttpClient, HttpError, Reply, T
 from kick_clip_generator.sources.progressive import check_media
 from kick_clip_generator.sources.range_file import EXPIRED, RangeFile, changed
 from kick_clip_generator.sources.safety import redact
+
+# A clip reads from the keyframe before it to a little beyond its end; clips this near to each other share that.
+NEAR_S = 10.0
 
 
 class _PacketReader:
@@ -93,7 +96,7 @@ class FileReader(_PacketReader):
             self._file.close()
             raise
 
-    def span(self, span: Span, folder: Path) -> MediaSpan:
+    def span(self, span: Span, folder: Path, later: Sequence[Span] = ()) -> MediaSpan:
         return MediaSpan(self._path, 0.0, temporary=False)
 
     def close(self) -> None:
@@ -141,7 +144,7 @@ class HttpReader(_PacketReader):
     def traffic(self) -> Traffic:
         return self._client.traffic
 
-    def span(self, span: Span, folder: Path) -> MediaSpan:
+    def span(self, span: Span, folder: Path, later: Sequence[Span] = ()) -> MediaSpan:
         # A demuxer of its own: the run goes on where it was.
         with _or_lost():
             if self._cutter is None:
@@ -150,6 +153,8 @@ class HttpReader(_PacketReader):
                     raise changed(self._url)
                 self._cutter = self._open(beginning)
         file, remuxer = self._cutter
+        around = Span(max(0.0, span.start_s - NEAR_S), span.end_s + NEAR_S)
+        file.keep(folder, shared=any(one.overlap_s(around) > 0 for one in later))
         with writable(folder):
             handle, name = tempfile.mkstemp(prefix="span_", suffix=".media", dir=folder)
         os.close(handle)
@@ -165,6 +170,7 @@ class HttpReader(_PacketReader):
         with self._busy:
             if self._cutter is not None:
                 self._cutter[1].close()
+                self._cutter[0].close()
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:

@@ -10,9 +10,11 @@ import collections
 import io
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kick_clip_generator.core.errors import ClipGeneratorError, SourceError
+from kick_clip_generator.sources.kept import Kept
 from kick_clip_generator.sources.net.http import HttpClient, HttpError, Reply
 from kick_clip_generator.sources.safety import redact
 
@@ -51,6 +53,7 @@ class RangeFile(io.RawIOBase):
         self, client: HttpClient, first: Reply, url: str, renew: Callable[[str], str | None] | None = None
     ) -> None:
         super().__init__()
+        self._kept: Kept | None = None
         if first.size is None:
             raise ValueError("expected an answer with the size of the file, got none")
         self.size = first.size
@@ -67,6 +70,24 @@ class RangeFile(io.RawIOBase):
         # The first look at a file is seldom the first of many on its beginning: an index may lie at the end.
         self._next_block = -1
         self._blocks_at_once = 1
+        # Blocks that are read again later, and whether those are that are read now.
+        self._shared: set[int] = set()
+        self._sharing = False
+
+    def keep(self, folder: Path, *, shared: bool) -> None:
+        """Say whether what is read from now on will be read again; then it stays on the disk until the file is closed.
+
+        Args:
+            folder: for temporary files, the same in all calls.
+        """
+        if self._kept is None:
+            self._kept = Kept(folder)
+        self._sharing = shared
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+        super().close()
 
     def readable(self) -> bool:
         return True
@@ -99,22 +120,38 @@ class RangeFile(io.RawIOBase):
         return len(piece)
 
     def _block(self, number: int) -> bytes:
+        if self._sharing:
+            self._shared.add(number)
         if number not in self._blocks:
-            self._fetch(number)
+            kept = self._kept.get(number) if self._kept is not None else None
+            if kept is not None:
+                self._blocks[number] = kept
+                self._evict()
+            else:
+                self._fetch(number)
         self._blocks.move_to_end(number)
         return self._blocks[number]
+
+    def _has(self, number: int) -> bool:
+        return number in self._blocks or (self._kept is not None and number in self._kept)
+
+    def _evict(self) -> None:
+        while len(self._blocks) > CACHED_BLOCKS:
+            number, block = self._blocks.popitem(last=False)
+            if self._kept is not None and number in self._shared:
+                self._kept.put(number, block)
 
     def _fetch(self, number: int) -> None:
         straight_on = number == self._next_block
         self._blocks_at_once = min(2 * self._blocks_at_once, MAX_BLOCKS_AT_ONCE) if straight_on else 1
+        count = next((n for n in range(1, self._blocks_at_once) if self._has(number + n)), self._blocks_at_once)
         first = number * BLOCK_BYTES
-        stop = min(first + self._blocks_at_once * BLOCK_BYTES, self.size)
+        stop = min(first + count * BLOCK_BYTES, self.size)
         body = self._get(first, stop)
         for offset in range(0, stop - first, BLOCK_BYTES):
             self._blocks[number + offset // BLOCK_BYTES] = body[offset : offset + BLOCK_BYTES]
-        self._next_block = number + self._blocks_at_once
-        while len(self._blocks) > CACHED_BLOCKS:
-            self._blocks.popitem(last=False)
+        self._next_block = number + count
+        self._evict()
 
     def _get(self, first: int, stop: int) -> bytes:
         known = self._head[first:stop]

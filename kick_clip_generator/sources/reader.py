@@ -89,8 +89,12 @@ class Reader(Protocol):
         """
         ...
 
-    def span(self, span: Span, folder: Path) -> MediaSpan:
+    def span(self, span: Span, folder: Path, later: Sequence[Span] = ()) -> MediaSpan:
         """Media to cut a clip from, in the source itself or a file in `folder`.
+
+        Args:
+            later: what will be asked for after this; media that it shares with this are not fetched twice, but kept in
+                `folder`, which is the same in all calls, until the reader is closed.
 
         Raises:
             SourceError: when they cannot be had complete.

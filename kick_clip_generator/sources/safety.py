@@ -15,7 +15,7 @@ import socket
 import unicodedata
 from collections.abc import Collection
 from pathlib import PurePosixPath
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from kick_clip_generator.core.errors import SourceError
 
@@ -94,6 +94,12 @@ def identity(url: str) -> str:
     lasting = sorted((name, value) for name, value in parse_qsl(urlsplit(url).query) if not _SIGNING.search(name))
     digest = hashlib.sha256(repr(lasting).encode("utf-8", "replace")).hexdigest()[:16] if lasting else ""
     return f"{public_url(url)} {digest}"
+
+
+def lasting_url(url: str) -> str:
+    """A URL as it names a video: without credentials, fragment and the parameters that sign it."""
+    lasting = [(name, value) for name, value in parse_qsl(urlsplit(url).query) if not _SIGNING.search(name)]
+    return f"{public_url(url)}{'?' if lasting else ''}{urlencode(lasting)}"
 
 
 def title_of(path: str, fallback: str = "") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -89,13 +90,16 @@ class Tracks:
         """What was asked of servers so far."""
         return sum((reader.traffic for reader in self._readers), Traffic())
 
-    def span(self, span: Span, folder: Path) -> MediaSpan:
+    def span(self, span: Span, folder: Path, later: Sequence[Span] = ()) -> MediaSpan:
         """Media to cut a clip from, sound and picture in one file.
+
+        Args:
+            folder, later: as of `Reader.span`.
 
         Raises:
             SourceError: when they cannot be had complete.
         """
-        main, *rest = (reader.span(span, folder) for reader in self._readers)
+        main, *rest = (reader.span(span, folder, later) for reader in self._readers)
         if not rest:
             return main
         sound = rest[0]

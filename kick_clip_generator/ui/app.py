@@ -6,7 +6,6 @@ import gradio as gr
 
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.library.library import Library
-from kick_clip_generator.service.runs import Runs
 from kick_clip_generator.ui.block import html_block
 from kick_clip_generator.ui.browse_tab import build_browse_tab
 from kick_clip_generator.ui.generate_tab import build_generate_tab
@@ -21,13 +20,13 @@ HEADER = Html(
 )
 
 
-def build_page(library: Library, settings: Settings, runs: Runs) -> gr.Blocks:
-    """The whole page. Nothing of a visitor is kept in the module: sessions and runs hold it."""
+def build_page(library: Library, settings: Settings) -> gr.Blocks:
+    """The whole page. Nothing of a visitor is kept in the module: sessions and jobs hold it."""
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         html_block(HEADER)
         with gr.Tabs():
             with gr.Tab("Generate Clips", id="generate"):
-                build_generate_tab(page, library, settings, runs)
+                build_generate_tab(page, library, settings)
             with gr.Tab("Rate Clips", id="rate") as rate:
                 build_rate_tab(page, rate, library, settings)
             with gr.Tab("Browse & Download", id="browse") as browse:

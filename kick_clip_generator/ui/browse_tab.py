@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import gradio as gr
 
 from kick_clip_generator.core.errors import ClipGeneratorError
+from kick_clip_generator.core.kinds import MEDIA
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import ClipQuery
@@ -17,13 +18,15 @@ from kick_clip_generator.ui.block import html_block, message_block
 from kick_clip_generator.ui.generate_tab import OWN
 from kick_clip_generator.ui.html import Html, markup, printable
 from kick_clip_generator.ui.stars import STARS_JS
+from kick_clip_generator.ui.tiles import KINDS as tile_words
 from kick_clip_generator.ui.tiles import tiles
 from kick_clip_generator.ui.words import box, empty
 
 PAGE_SIZE = 12
 LONGEST_SEARCH = 200
 
-KINDS = [("All", ""), ("Sound", "audio"), ("Picture", "video")]
+# A file is named after one medium, also where several found its moment.
+KINDS = [("All", ""), *((tile_words[medium], medium) for medium in MEDIA)]
 STARS = [
     ("All", ""),
     ("Not rated yet", "unrated"),
@@ -118,7 +121,7 @@ def _query(text: Any, kind: Any, stars: Any, sort: Any) -> ClipQuery:
     chosen = str(stars or "")
     return ClipQuery(
         text=printable(str(text or ""))[:LONGEST_SEARCH],
-        kind=kind if kind in ("audio", "video") else None,
+        kind=kind if kind in MEDIA else None,
         min_stars=int(chosen) if chosen in ("1", "2", "3", "4", "5") else None,
         unrated=chosen == "unrated",
         sort=sort if sort in [value for _, value in SORTS] else "newest",

@@ -1,4 +1,4 @@
-"""What stands in the form of the Generate tab becomes a checked request, or one sentence that says what to change."""
+"""What stands in the form of the Generate tab becomes checked options, or one sentence that says what to change."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from kick_clip_generator.core.errors import InputError
-from kick_clip_generator.core.settings import LONGEST_STREAM_MIN, Settings, setting_range
-from kick_clip_generator.service.generate import GenerateRequest
+from kick_clip_generator.core.settings import LONGEST_STREAM_MIN, setting_range
 
 MOST_CLIPS = 25
 LONGEST_URL = 4096
 
-KIND_CHOICES = [("Sound and picture", "both"), ("Sound", "audio"), ("Picture", "video")]
+KIND_CHOICES = [("Everything", "all"), ("Sound and picture", "both"), ("Sound", "audio"), ("Picture", "video")]
 CUT_CHOICES = [
     ("Smart (to the frame, re-encoded up to the first keyframe only)", "smart"),
     ("Exact (re-encoded)", "exact"),
@@ -35,27 +34,33 @@ class Form:
     end_minute: Any
     cut: Any
 
-    def request(self, settings: Settings, url: str | None = None) -> GenerateRequest:
-        """Check the fields.
+    def link(self) -> str:
+        """What was pasted.
 
-        Args:
-            url: takes the place of the one in the form.
+        Raises:
+            InputError: when that is nothing.
+        """
+        link = str(self.url or "")[:LONGEST_URL]
+        if not link.strip():
+            raise InputError("No stream was given; paste a link or the path of a file.")
+        return link
+
+    def options(self) -> dict[str, Any]:
+        """The other fields as `GenerateRequest.checked` takes them.
 
         Raises:
             InputError: with the sentence to show.
         """
-        return GenerateRequest.checked(
-            url=url if url is not None else str(self.url or "")[:LONGEST_URL],
-            settings=settings,
-            kinds=_one_of("What to look for", self.kinds, KIND_CHOICES),
-            clip_duration_s=_seconds_or_auto(self.clip_duration),
-            min_gap_s=_number("The least gap", self.min_gap, *setting_range("min_gap"), unit=" seconds"),
-            max_audio_clips=_whole("Most sound clips", self.max_audio, 1, MOST_CLIPS),
-            max_video_clips=_whole("Most picture clips", self.max_video, 1, MOST_CLIPS),
-            start_minute=_number("The start minute", self.start_minute, 0, LONGEST_STREAM_MIN),
-            end_minute=_number("The end minute", self.end_minute, 0, LONGEST_STREAM_MIN),
-            cut=_one_of("How clips are cut", self.cut, CUT_CHOICES),
-        )
+        return {
+            "kinds": _one_of("What to look for", self.kinds, KIND_CHOICES),
+            "clip_duration_s": _seconds_or_auto(self.clip_duration),
+            "min_gap_s": _number("The least gap", self.min_gap, *setting_range("min_gap"), unit=" seconds"),
+            "max_audio_clips": _whole("Most sound clips", self.max_audio, 1, MOST_CLIPS),
+            "max_video_clips": _whole("Most picture clips", self.max_video, 1, MOST_CLIPS),
+            "start_minute": _number("The start minute", self.start_minute, 0, LONGEST_STREAM_MIN),
+            "end_minute": _number("The end minute", self.end_minute, 0, LONGEST_STREAM_MIN),
+            "cut": _one_of("How clips are cut", self.cut, CUT_CHOICES),
+        }
 
 
 def _seconds_or_auto(value: Any) -> float | None:

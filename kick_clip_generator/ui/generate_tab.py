@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -9,9 +10,9 @@ import gradio as gr
 from kick_clip_generator.core.errors import ClipGeneratorError
 from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.library.library import Library
-from kick_clip_generator.service.access import check_stream_of_client
-from kick_clip_generator.service.demo import demo_source
-from kick_clip_generator.service.runs import Prepare, Run, Runs
+from kick_clip_generator.library.records import JobInfo
+from kick_clip_generator.service.jobs import cancel_job, find_job, start_analysis
+from kick_clip_generator.service.projects import add_project
 from kick_clip_generator.ui import ratings
 from kick_clip_generator.ui.block import html_block, message_block
 from kick_clip_generator.ui.form import CUT_CHOICES, KIND_CHOICES, LONGEST_URL, Form
@@ -22,14 +23,21 @@ from kick_clip_generator.ui.words import box
 
 POLL_EVERY_S = 0.7
 # Kept in the browser, so that a reload or a closed lid finds the run again.
-STORAGE_KEY = "kick-clip-generator-run"
+STORAGE_KEY = "kick-clip-generator-job"
+# The same in the address, which can be kept or sent.
+JOB_PARAMETER = "job"
+JOB_IN_URL_JS = f"""(id) => {{
+    const address = new URL(window.location);
+    if (id) address.searchParams.set("{JOB_PARAMETER}", id); else address.searchParams.delete("{JOB_PARAMETER}");
+    window.history.replaceState(window.history.state, "", address);
+}}"""
 # The page's own events: no public API, no veil over what is being read.
 OWN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-def build_generate_tab(page: gr.Blocks, library: Library, settings: Settings, runs: Runs) -> None:
+def build_generate_tab(page: gr.Blocks, library: Library, settings: Settings) -> None:
     """Lay out the tab inside the `gr.Tab` that is open, and wire it."""
-    run_id = gr.BrowserState("", storage_key=STORAGE_KEY)
+    job_id = gr.BrowserState("", storage_key=STORAGE_KEY)
     timer = gr.Timer(POLL_EVERY_S, active=False)
     fields, buttons = _form(settings)
     start, stop, demo = buttons
@@ -37,65 +45,69 @@ def build_generate_tab(page: gr.Blocks, library: Library, settings: Settings, ru
     message = message_block()
     shown = html_block(script=STARS_JS, name="results")
 
-    def view(run: Run | None, *, everything: bool) -> dict[Any, Any]:
-        if run is None:
+    def view(job: JobInfo | None, *, everything: bool) -> dict[Any, Any]:
+        if job is None:
             return {timer: gr.Timer(active=False)}
-        working = not run.ended
-        update: dict[Any, Any] = {panel: status(run)}
+        working = not job.ended
+        update: dict[Any, Any] = {panel: status(job)}
         if everything or not working:
             update |= {
                 timer: gr.Timer(active=working),
-                shown: results(library, run),
+                shown: results(library, job),
                 start: gr.Button(interactive=not working),
                 demo: gr.Button(interactive=not working),
                 stop: gr.Button(interactive=working),
             }
         return update
 
-    def begin(prepare: Prepare) -> dict[Any, Any]:
-        run = runs.start(prepare)
-        return {run_id: run.id, message: Html(""), **view(run, everything=True)}
+    def begun_by(begin: Callable[[], JobInfo]) -> dict[Any, Any]:
+        try:
+            job = begin()
+        except ClipGeneratorError as error:
+            return {panel: box("error", str(error))}
+        return {job_id: str(job.id), message: Html(""), **view(job, everything=True)}
 
     def on_start(asked: gr.Request, *values: Any) -> dict[Any, Any]:
-        try:
-            request = Form(*values).request(settings)
-            check_stream_of_client(request.url, asked.client.host if asked.client else None, settings)
-        except ClipGeneratorError as error:
-            return {panel: box("error", str(error))}
-        return begin(lambda *_: request)
+        form = Form(*values)
+
+        def begin() -> JobInfo:
+            options = form.options()
+            client = asked.client.host if asked.client else None
+            project = add_project(library, settings, form.link(), client=client)
+            return start_analysis(library, settings, project.id, options)
+
+        return begun_by(begin)
 
     def on_demo(*values: Any) -> dict[Any, Any]:
-        form = Form(*values)
-        try:
-            form.request(settings, "demo")  # a wrong number is told before the demo is made
-        except ClipGeneratorError as error:
-            return {panel: box("error", str(error))}
-        return begin(lambda progress, cancel: form.request(settings, str(demo_source(settings, progress, cancel))))
+        return begun_by(lambda: start_analysis(library, settings, None, Form(*values).options(), demo=True))
 
     def on_stop(known: Any) -> dict[Any, Any]:
-        run = runs.find(str(known))
-        if run is None:
+        job = find_job(library, str(known))
+        if job is None or job.ended:
             return {panel: box("note", "Nothing is running.")}
-        run.cancel.cancel()
-        return view(run, everything=False)
+        return view(cancel_job(library, job.id), everything=False)
 
     def on_tick(known: Any) -> dict[Any, Any]:
-        return view(runs.find(str(known)), everything=False)
+        return view(find_job(library, str(known)), everything=False)
 
-    def on_load(known: Any) -> dict[Any, Any]:
-        return view(runs.find(str(known)), everything=True)
+    def on_load(asked: gr.Request, known: Any) -> dict[Any, Any]:
+        # A link to a run goes before what this browser saw last.
+        linked = str(asked.query_params.get(JOB_PARAMETER) or known)
+        job = find_job(library, linked)
+        return {job_id: str(job.id) if job else "", **view(job, everything=True)}
 
     def on_rate(event: gr.EventData) -> Html:
         return ratings.store(library, settings, event)[0]
 
     live = [panel, shown, timer, start, demo, stop]
-    begun = [run_id, message, *live]
+    begun = [job_id, message, *live]
     for begins in (start.click, fields[0].submit):
         begins(on_start, fields, begun, **OWN)
     demo.click(on_demo, fields, begun, **OWN)
-    stop.click(on_stop, [run_id], live, **OWN)
-    timer.tick(on_tick, [run_id], live, **OWN)
-    page.load(on_load, [run_id], live, **OWN)
+    stop.click(on_stop, [job_id], live, **OWN)
+    timer.tick(on_tick, [job_id], live, **OWN)
+    page.load(on_load, [job_id], [job_id, *live], **OWN)
+    job_id.change(None, [job_id], None, js=JOB_IN_URL_JS, **OWN)
     shown.rate(on_rate, None, message, **OWN, **ratings.ONE_AT_A_TIME)
 
 
@@ -114,7 +126,7 @@ def _form(settings: Settings) -> tuple[list[Any], tuple[gr.Button, gr.Button, gr
         demo = gr.Button("Try the demo stream", elem_id="demo", min_width=130)
     duration = "auto" if settings.clip_duration is None else f"{settings.clip_duration:g}"
     with gr.Accordion("Options", open=False, elem_id="options"), gr.Row(elem_classes="options"):
-        kinds = gr.Radio(KIND_CHOICES, value="both", label="What to look for")
+        kinds = gr.Radio(KIND_CHOICES, value="all", label="What to look for")
         cut = gr.Radio(CUT_CHOICES, value=settings.cut, label="How clips are cut")
         clip_duration = gr.Textbox(duration, label="Clip length", info="Seconds, or auto", max_lines=1, max_length=20)
         min_gap = gr.Number(settings.min_gap, label="Least gap", info="Seconds between two highlights of a kind")

@@ -8,14 +8,13 @@ from kick_clip_generator.core.errors import LibraryError
 from kick_clip_generator.core.progress import Progress
 from kick_clip_generator.core.timeline import clock
 from kick_clip_generator.library.library import Library
-from kick_clip_generator.library.records import Clip
-from kick_clip_generator.service.runs import Run
+from kick_clip_generator.library.records import Clip, JobInfo
 from kick_clip_generator.ui.html import Html, joined, markup
 from kick_clip_generator.ui.tiles import tiles
 from kick_clip_generator.ui.words import box, empty
 
 STEPS = {
-    "queued": "Waiting for the run before this one",
+    "queued": "Waiting for a worker",
     "demo": "Making the demo stream, which takes half a minute the first time",
     "resolve": "Opening the stream",
     "analyze": "Watching and listening",
@@ -31,18 +30,35 @@ WELCOME = empty(
 )
 
 
-def status(run: Run) -> Html:
+def status(job: JobInfo) -> Html:
     """Where a run stands."""
-    if run.state == "failed":
-        return box("error", run.error)
-    if run.state == "cancelled":
-        return box("note", run.error or "Stopped before it began.")
-    if run.state == "done" and run.result is not None:
-        count, total_s = len(run.result.clips), sum(c.highlight.clip.duration_s for c in run.result.clips)
+    if job.status == "failed":
+        return box("error", job.error or "It failed.")
+    if job.status == "cancelled":
+        return box("note", job.error or "Stopped before it began.")
+    if job.status == "done":
+        count, total_s = len(job.result.get("clips", ())), job.result.get("clips_s", 0.0)
         if not count:
             return box("note", "Finished, and no moment stood out enough for a clip.")
         return box("good", f"Done: {count} {'clip' if count == 1 else 'clips'}, {clock(total_s)} in all, best first.")
-    return progress_panel(run.progress, stopping=run.cancel.cancelled)
+    return progress_panel(progress_of(job), stopping=job.cancel_requested)
+
+
+def progress_of(job: JobInfo) -> Progress:
+    """What a job's row says of its progress."""
+    if job.status == "queued":
+        # Why it waits for another try.
+        return Progress("queued", message=job.error or "")
+    facts = job.detail
+    return Progress(
+        job.step or "resolve",
+        facts.get("done", 0),
+        facts.get("total", 0),
+        facts.get("stream_s", math.nan),
+        facts.get("speed", math.nan),
+        facts.get("eta_s", math.nan),
+        facts.get("message", ""),
+    )
 
 
 def progress_panel(progress: Progress, *, stopping: bool = False) -> Html:
@@ -62,20 +78,20 @@ def progress_panel(progress: Progress, *, stopping: bool = False) -> Html:
     )
 
 
-def results(library: Library, run: Run) -> Html:
+def results(library: Library, job: JobInfo) -> Html:
     """The clips of a run that is done, best first, and what the user should know."""
-    if run.state != "done" or run.result is None:
+    if job.status != "done":
         return Html("")
     clips: list[Clip] = []
-    for made in run.result.clips:
+    for clip_id in job.result.get("clips", ()):
         try:
-            clips.append(library.clip(made.id))
+            clips.append(library.clip(clip_id))
         except LibraryError:
             continue  # forgotten since
-    notes = joined(markup("<li>{note}</li>", note=note) for note in run.result.notes)
+    notes = joined(markup("<li>{note}</li>", note=note) for note in job.result.get("notes", ()))
     return markup(
         '<section class="results"><h2>Clips of <bdi>{title}</bdi></h2>{notes}{tiles}</section>',
-        title=run.result.source.title,
+        title=job.result.get("title", ""),
         notes=markup('<ul class="notes">{notes}</ul>', notes=notes) if notes else "",
         tiles=tiles(clips, place="results", ranked=True) if clips else "",
     )

@@ -139,9 +139,12 @@ kbd { background: #262e3d; color: #e9edf5; border-radius: 6px; padding: 1px 7px;
 .tile .facts { display: flex; flex-wrap: wrap; gap: 4px 12px; margin: 0; color: #a9b3c6; align-items: center;
   font-variant-numeric: tabular-nums; font-size: .93rem; }
 .tile .facts strong { color: #e9edf5; }
+.tile .fault { margin: 0; color: #ffb3a8; font-size: .93rem; overflow-wrap: anywhere; }
 .badge { border-radius: 999px; padding: 1px 10px; font-size: .85rem; font-weight: 600; background: #24364a;
   color: #a8daff; }
 .badge.video { background: #35284d; color: #d9c4ff; }
+.badge.speech { background: #12382b; color: #9df0cd; }
+.badge.chat { background: #46203a; color: #ffc2e4; }
 .reasons { list-style: none !important; margin: 0 !important; padding: 0 !important; display: grid; gap: 3px; }
 .reasons li { position: relative; padding: 2px 8px; border-radius: 6px; overflow: hidden; font-size: .9rem; margin: 0;
   overflow-wrap: anywhere; }

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from kick_clip_generator.core.records import Reason
+from kick_clip_generator.core.records import Kind, Reason
 from kick_clip_generator.core.timeline import clock
 from kick_clip_generator.library.records import Clip
 from kick_clip_generator.ui.html import Html, joined, markup
 from kick_clip_generator.ui.stars import stars_field
 
-KINDS = {"audio": "Sound", "video": "Picture", "both": "Sound + picture"}
+CHECKED = {"pending": "Not checked yet", "sound": "Checked", "damaged": "Damaged"}
+KINDS: Mapping[Kind, str] = {
+    "audio": "Sound",
+    "video": "Picture",
+    "both": "Sound + picture",
+    "speech": "Speech",
+    "chat": "Chat",
+    "fused": "Several signals",
+}
 
 
 def tile(clip: Clip, *, place: str, rank: int | None = None, extra: Html | None = None) -> Html:
@@ -28,8 +36,8 @@ def tile(clip: Clip, *, place: str, rank: int | None = None, extra: Html | None 
           <div class="about">
             <h3><bdi>{heading}</bdi></h3>
             <p class="facts"><span class="badge {kind}">{kind_words}</span>
-              <span>Score <strong>{score}</strong></span><span>{moment} · {length} s</span></p>
-            {reasons}
+              <span>Score <strong>{score}</strong></span><span>{moment} · {length} s</span>{checked}</p>
+            {fault}{reasons}
             <div class="actions">{stars}<span class="buttons">{extra}{download}</span></div>
           </div>
         </article>""",
@@ -44,6 +52,9 @@ def tile(clip: Clip, *, place: str, rank: int | None = None, extra: Html | None 
         kind_words=KINDS[clip.kind],
         score=f"{clip.score:.2f}",
         length=f"{clip.span.duration_s:.0f}",
+        # The note of a clip that is sound says what went wrong on the way; few want to know.
+        checked=markup('<span title="{note}">{words}</span>', note=clip.check_note, words=CHECKED[clip.checked]),
+        fault=Html("") if clip.checked != "damaged" else markup('<p class="fault">{note}</p>', note=clip.check_note),
         reasons=reasons_list(clip.highlight.reasons),
         stars=stars_field(clip.id, clip.stars, place=place),
         extra=extra or Html(""),

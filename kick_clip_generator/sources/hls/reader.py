@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -129,9 +129,9 @@ class HlsReader:
         with self._busy:
             return self._deliver(window, target)
 
-    def span(self, span: Span, folder: Path) -> MediaSpan:
+    def span(self, span: Span, folder: Path, later: Sequence[Span] = ()) -> MediaSpan:
         with self._busy:
-            return self._spans.write(span, folder)
+            return self._spans.write(span, folder, later)
 
     def __enter__(self) -> Self:
         return self

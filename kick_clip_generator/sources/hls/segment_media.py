@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from kick_clip_generator.core.errors import MediaError, SourceError
 from kick_clip_generator.core.records import Span
@@ -47,6 +48,10 @@ class SegmentMedia:
     def held(self) -> list[Segment]:
         """Those in memory, most recently read first."""
         return [self._segments[index] for index in self._fetcher.held()]
+
+    def keep(self, wanted: Collection[int], folder: Path) -> None:
+        """As `SegmentFetcher.keep`."""
+        self._fetcher.keep(wanted, folder)
 
     def get(self, index: int, *, stop: int) -> bytes:
         """A segment's bytes, without its init section; those up to `stop` are fetched ahead.

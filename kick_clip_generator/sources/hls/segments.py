@@ -1,14 +1,17 @@
 """Segments of a playlist, fetched a few ahead of whoever reads them.
 
 A bounded worker -> reader queue as in streamlink's `stream/segmented`: every wait has a time limit, and what was
-fetched and may be read again soon (the next run's lead-in, the next clip) stays for a while.
+fetched and may be read again soon (the next run's lead-in, the next clip) stays for a while, in memory or, where it is
+known to be wanted, on the disk.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Collection
 from concurrent.futures import Future
+from pathlib import Path
 
 from kick_clip_generator.core.errors import SourceError
 from kick_clip_generator.core.progress import CancelToken
@@ -17,6 +20,7 @@ from kick_clip_generator.sources.hls.crypt import Decryptor
 from kick_clip_generator.sources.hls.inits import Inits
 from kick_clip_generator.sources.hls.packed import packed_format, to_ts
 from kick_clip_generator.sources.hls.playlist import Segment
+from kick_clip_generator.sources.kept import Kept
 from kick_clip_generator.sources.net.http import HttpClient
 from kick_clip_generator.sources.safety import redact
 
@@ -58,6 +62,9 @@ class SegmentFetcher:
         self._futures: dict[int, Future[bytes]] = {}
         self._inits = Inits(client, self._decryptor)
         self._largest_bytes = 0
+        # What is wanted again, and where it goes when there is no more room in memory.
+        self._wanted: Collection[int] = ()
+        self._kept: Kept | None = None
 
     def get(self, index: int, *, stop: int) -> bytes:
         """The bytes of a segment, without its init section; those up to `stop` are fetched ahead.
@@ -82,6 +89,18 @@ class SegmentFetcher:
         self._largest_bytes = max(self._largest_bytes, len(data))
         return data
 
+    def keep(self, wanted: Collection[int], folder: Path) -> None:
+        """From now on keep these segments, and no others, on the disk when they leave memory.
+
+        Args:
+            wanted: will be asked for again.
+            folder: for temporary files, the same in all calls.
+        """
+        self._wanted = wanted
+        if self._kept is None:
+            self._kept = Kept(folder)
+        self._kept.only(wanted)
+
     def again(self, index: int) -> bytes:
         """Fetch a segment anew, though it was had.
 
@@ -89,6 +108,8 @@ class SegmentFetcher:
             SourceError, Cancelled: as `get`; what was had before is kept.
         """
         before = self._futures.pop(index, None)
+        if self._kept is not None:
+            self._kept.drop(index)
         self._order(index)
         try:
             return self._wait(self._futures[index])
@@ -123,10 +144,15 @@ class SegmentFetcher:
             future.cancel()
         for _ in self._threads:
             self._orders.put(None)
+        if self._kept is not None:
+            self._kept.close()
 
     def _order(self, number: int) -> None:
         future: Future[bytes] = Future()
         self._futures[number] = future
+        if self._kept is not None and (data := self._kept.get(number)) is not None:
+            future.set_result(data)
+            return
         self._orders.put((self._segments[number], future))
         if len(self._threads) < self._ahead:
             # Daemons, unlike those of ThreadPoolExecutor: Ctrl-C must not wait for a slow server.
@@ -181,10 +207,13 @@ class SegmentFetcher:
                 continue
             if future.done():
                 # What failed stays known as long.
+                data = _bytes_of(future)
                 kept += 1
-                kept_bytes += len(_bytes_of(future) or b"")
+                kept_bytes += len(data or b"")
                 if kept <= KEPT_SEGMENTS and kept_bytes <= KEPT_BYTES:
                     continue
+                if self._kept is not None and data is not None and number in self._wanted:
+                    self._kept.put(number, data)
             future.cancel()
             del self._futures[number]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kick_clip_generator.core.errors import SourceError, SourceLost
@@ -37,12 +37,14 @@ class SpanFiles:
         self._clocks = clocks
         self._lost = lost
 
-    def write(self, span: Span, folder: Path) -> MediaSpan:
+    def write(self, span: Span, folder: Path, later: Sequence[Span] = ()) -> MediaSpan:
         """As `Reader.span`: where a break or a hole cuts the span, the part of it that is longest.
 
         Raises:
             SourceError: when nothing of it can be had.
         """
+        # Its own too: a hole may send us back to its beginning.
+        self._media.keep({number for one in (span, *later) for number in self._touched(one)}, folder)
         while True:
             known = self._lost.spans
             try:
@@ -52,11 +54,16 @@ class SpanFiles:
             except SourceError:
                 if self._lost.spans == known:
                     raise
-                # A hole turned up; what is whole without it is found anew, mostly in memory.
+                # A hole turned up; what is whole without it is found anew, and was fetched.
                 continue
             if self._lost.spans == known:
                 return media
             media.path.unlink(missing_ok=True)
+
+    def _touched(self, span: Span) -> range:
+        """The segments of a span, and those beside it, which hold its edges where times in the playlist are rough."""
+        first = self._playlist.index_at(span.start_s)
+        return range(first - 1, max(first, self._playlist.index_before(span.end_s)) + 1)
 
     def _unbroken(self, span: Span) -> list[Segment]:
         """The run of segments without a break or hole between them that holds most of a span."""

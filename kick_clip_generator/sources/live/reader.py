@@ -10,7 +10,7 @@ import math
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -110,7 +110,7 @@ class LiveReader:
                 raise pieces.failure
             return size
 
-    def span(self, span: Span, folder: Path) -> MediaSpan:
+    def span(self, span: Span, folder: Path, later: Sequence[Span] = ()) -> MediaSpan:
         # Not under the lock: a window may take its whole length to come true.
         first, stop = self._touched(span)
         pieces = [self._timeline[number] for number in range(first, stop)]

@@ -77,7 +77,7 @@ def curve_lane(name: str, values: Curve, scale: Scale, *, kind: str = "signal", 
 
     Args:
         values: one per tick over the scale, NaN where unknown.
-        kind: its color: "audio", "video", "both" or "signal".
+        kind: its color: a kind of highlights, or "signal".
         base: it is measured from 0, which is the bottom.
     """
     height = 54

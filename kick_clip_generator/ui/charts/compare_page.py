@@ -31,7 +31,7 @@ def compare_page(title: str, timeline: Timeline, found: Mapping[Mode, Segmentati
         "</main>",
         title=title,
         facts=f"{moment(Span(timeline.start_s, timeline.end_s))} · modes side by side",
-        legend=legend(),
+        legend=legend(one, other),
         chart=chart(
             [
                 *(clips_lane(f"Clips of {mode}", found[mode].clips, scale, prefix=mode) for mode in ("v2", "v1")),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from kick_clip_generator.core.kinds import MEDIA, Medium
 from kick_clip_generator.core.records import Highlight, Reason, Span
 from kick_clip_generator.core.timeline import clock
 from kick_clip_generator.highlights.anchors import Anchor
@@ -31,7 +32,7 @@ def why(reasons: Sequence[Reason]) -> str:
 
 
 def anchors_lane(anchors: Sequence[Anchor], scale: Scale) -> Lane:
-    """Sound points up, picture down; the higher the better."""
+    """Sound points up, everything else down; the higher the better."""
     shapes = []
     for anchor in sorted(anchors, key=lambda anchor: anchor.score):
         x = scale.x(anchor.peak_s)
@@ -53,9 +54,9 @@ def anchors_lane(anchors: Sequence[Anchor], scale: Scale) -> Lane:
     return Lane("Anchors", ANCHORS_PX, joined(shapes), f"{len(anchors)}, by score")
 
 
-def windows_lane(proposals: Sequence[Proposal], decisions: Sequence[Decision], scale: Scale) -> Lane:
-    """Every clip before the filters, those of the sound above those of the picture; dashed where one was dropped."""
-    dropped = {decision.clip_index: decision for decision in decisions if not decision.kept}
+def windows_lane(proposals: Sequence[Proposal], dropped: Mapping[int, Decision], scale: Scale) -> Lane:
+    """Every clip before the filters, a row for each medium; dashed where one was dropped."""
+    rows = [medium for medium in MEDIA if medium in ("audio", "video") or any(_is(one, medium) for one in proposals)]
     shapes = []
     for proposal in reversed(proposals):
         shown = proposal.highlight
@@ -70,12 +71,16 @@ def windows_lane(proposals: Sequence[Proposal], decisions: Sequence[Decision], s
                 dropped=" dropped" if decision else "",
                 words=f"Clip {proposal.index}, {moment(shown.clip)}, score {shown.score:.3f}\n{fate}",
                 x=f"{left:.1f}",
-                y=3 if shown.kind == "audio" else ROW_PX + 5,
+                y=3 + (ROW_PX + 2) * next((row for row, medium in enumerate(rows) if _is(proposal, medium)), 0),
                 width=f"{width:.1f}",
                 height=ROW_PX - 2,
             )
         )
-    return Lane("Before the filters", 2 * ROW_PX + 6, joined(shapes), f"{len(proposals)} clips")
+    return Lane("Before the filters", len(rows) * (ROW_PX + 2) + 2, joined(shapes), f"{len(proposals)} clips")
+
+
+def _is(proposal: Proposal, medium: Medium) -> bool:
+    return proposal.highlight.kind == medium
 
 
 def clips_lane(name: str, clips: Sequence[Proposal], scale: Scale, *, prefix: str) -> Lane:

@@ -10,11 +10,12 @@ from kick_clip_generator.ui.html import Html, markup
 # Each color has a contrast of at least 4.5 to its ground, by day and by night.
 STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --lane: #f4f5f8; --ink: #1a1d23; --quiet: #596070; --line: #d5d9e1;
-  --audio: #1f63c7; --video: #b34700; --both: #6a3bbf; --signal: #667085; --cut: #667085; --tip: #1a1d23;
-  --tip-ink: #f5f6f8; }
+  --audio: #1f63c7; --video: #b34700; --both: #6a3bbf; --speech: #0a7350; --chat: #a3195b; --fused: #7a5c00;
+  --signal: #667085; --cut: #667085; --tip: #1a1d23; --tip-ink: #f5f6f8; }
 @media (prefers-color-scheme: dark) {
   :root { --ground: #0d1016; --lane: #151a23; --ink: #e9edf5; --quiet: #a9b3c6; --line: #2c3545; --audio: #7cb4ff;
-    --video: #ff9f5a; --both: #c3a2ff; --signal: #93a0b8; --cut: #93a0b8; --tip: #e9edf5; --tip-ink: #0d1016; }
+    --video: #ff9f5a; --both: #c3a2ff; --speech: #5fd6a8; --chat: #ff8fc0; --fused: #e6c84f;
+    --signal: #93a0b8; --cut: #93a0b8; --tip: #e9edf5; --tip-ink: #0d1016; }
 }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem; max-width: 1500px; background: var(--ground); color: var(--ink);
@@ -35,6 +36,9 @@ svg .grid { stroke: var(--line); stroke-width: 1; }
 svg .audio { fill: var(--audio); stroke: var(--audio); }
 svg .video { fill: var(--video); stroke: var(--video); }
 svg .both { fill: var(--both); stroke: var(--both); }
+svg .speech { fill: var(--speech); stroke: var(--speech); }
+svg .chat { fill: var(--chat); stroke: var(--chat); }
+svg .fused { fill: var(--fused); stroke: var(--fused); }
 svg .signal { fill: var(--signal); stroke: var(--signal); }
 svg .envelope { fill-opacity: .45; stroke-width: 1; stroke-linejoin: round; }
 svg .band { fill-opacity: .1; stroke: none; }

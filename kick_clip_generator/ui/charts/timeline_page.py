@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from kick_clip_generator.core.records import Span
 from kick_clip_generator.core.timeline import TICK_S, Timeline, clock
 from kick_clip_generator.highlights.config import Mode
@@ -23,13 +25,29 @@ from kick_clip_generator.ui.tiles import KINDS
 
 MODE_WORDS: Mapping[Mode, str] = {"v2": "v2, highlight-aware", "v1": "v1, scene-based"}
 
+USUAL_KINDS = ("audio", "video", "both")
+
 # (name in the timeline, words, unit, color, whether 0 is the bottom)
 SIGNAL_LANES = (
     ("rms_db", "Loudness", "dB", "audio", False),
     ("motion", "Motion", "", "video", True),
     ("scene_strength", "Cuts", "", "video", True),
 )
-EXCITEMENT_WORDS = {"fused": "Excitement, all", "audio": "of the sound", "video": "of the picture"}
+# Those that not every stream has.
+MORE_LANES = (
+    ("voice_activity", "Voices", "", "speech", True),
+    ("speech_rate", "Words", "1/s", "speech", True),
+    ("speech_hype", "Hype words", "1/s", "speech", True),
+    ("chat_rate", "Chat", "lines/s", "chat", True),
+    ("chat_voices", "Chat, without copies", "", "chat", True),
+)
+EXCITEMENT_WORDS = {
+    "fused": "Excitement, all",
+    "audio": "of the sound",
+    "video": "of the picture",
+    "speech": "of what is said",
+    "chat": "of the chat",
+}
 
 
 def timeline_page(title: str, timeline: Timeline, segmentation: Segmentation) -> str:
@@ -44,12 +62,12 @@ def timeline_page(title: str, timeline: Timeline, segmentation: Segmentation) ->
     clips = segmentation.clips
     lanes = [
         clips_lane("Clips", clips, scale, prefix="clip"),
-        windows_lane(segmentation.proposals, segmentation.decisions, scale),
+        windows_lane(segmentation.proposals, segmentation.dropped, scale),
         anchors_lane(segmentation.anchors, scale),
         *excitement_lanes(segmentation, scale),
         *(
             curve_lane(words, timeline.column(name), scale, kind=kind, unit=unit, base=base)
-            for name, words, unit, kind, base in SIGNAL_LANES
+            for name, words, unit, kind, base in _signal_lanes(timeline)
         ),
         _boundaries_lane(segmentation, scale),
     ]
@@ -60,7 +78,7 @@ def timeline_page(title: str, timeline: Timeline, segmentation: Segmentation) ->
         facts=f"{moment(Span(timeline.start_s, timeline.end_s))} · mode {MODE_WORDS[segmentation.config.mode]} · "
         f"{len(clips)} of {len(segmentation.proposals)} clips kept",
         notes=notes_list(segmentation.detection.notes),
-        legend=legend(),
+        legend=legend(segmentation),
         chart=chart(
             lanes,
             scale,
@@ -72,6 +90,10 @@ def timeline_page(title: str, timeline: Timeline, segmentation: Segmentation) ->
         dropped=_dropped_table(segmentation),
     )
     return page(f"{title} · highlights {segmentation.config.mode}", body)
+
+
+def _signal_lanes(timeline: Timeline) -> tuple[tuple[str, str, str, str, bool], ...]:
+    return SIGNAL_LANES + tuple(lane for lane in MORE_LANES if np.isfinite(timeline.column(lane[0])).any())
 
 
 def excitement_lanes(segmentation: Segmentation, scale: Scale) -> list[Lane]:
@@ -91,8 +113,10 @@ def notes_list(notes: tuple[str, ...]) -> Html:
     return markup("<ul class=notes>{items}</ul>", items=joined(markup("<li>{note}</li>", note=note) for note in notes))
 
 
-def legend() -> Html:
-    """What the colors mean."""
+def legend(*found: Segmentation) -> Html:
+    """What the colors mean: those of sound and picture, and of what else was found."""
+    there = {clip.highlight.kind for one in found for clip in one.clips}
+    there |= {anchor.medium for one in found for anchor in one.anchors}
     return markup(
         "<ul class=legend>{items}</ul>",
         items=joined(
@@ -103,6 +127,7 @@ def legend() -> Html:
                 words=words,
             )
             for kind, words in KINDS.items()
+            if kind in there or kind in USUAL_KINDS
         ),
     )
 
@@ -136,7 +161,7 @@ def _anchors_table(segmentation: Segmentation) -> Html:
 
 def _dropped_table(segmentation: Segmentation) -> Html:
     by_index = {proposal.index: proposal for proposal in segmentation.proposals}
-    dropped = [decision for decision in segmentation.decisions if not decision.kept]
+    dropped = list(segmentation.dropped.values())
     if not dropped:
         return Html("")
     rows = (

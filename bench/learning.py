@@ -65,7 +65,7 @@ class Pool:
     """The candidates of one stream.
 
     Attributes:
-        values: feature rows, shape `(n, names)`.
+        rows: their feature rows.
         kinds: what each shows: the kind of the highlight it meets, "distractor" or "calm".
         sources: recordings that each was made of.
         all_sources: recordings of the whole stream.

@@ -60,7 +60,7 @@ def test_the_opposite_taste_ranks_the_other_way() -> None:
 
 def test_one_and_five_stars_are_the_ends_of_the_scale() -> None:
     model = MLHighlightModel(n_estimators=300).fit("video", [{"motion_mean": x} for x in (0.0, 1.0) * 20], [1, 5] * 20)
-    assert model.predict("video", [{"motion_mean": 0.0}, {"motion_mean": 1.0}]) == pytest.approx([0, 1], abs=0.01)
+    assert model.predict("video", [{"motion_mean": 0.0}, {"motion_mean": 1.0}]) == pytest.approx([0, 1], abs=0.02)
 
 
 def test_scores_of_a_regressor_that_goes_beyond_are_clipped() -> None:

@@ -82,7 +82,7 @@ def test_unknown_projects_and_clips(library: Library, settings: Settings) -> Non
         lambda: jobs.start_clips(library, settings, 7, [(0, 5)]),
         lambda: jobs.start_compound(library, settings, 7, [{"clip_id": 1}]),
         lambda: jobs.delete_project(library, settings, 7),
-        lambda: jobs.delete_job(library, 7),
+        lambda: jobs.delete_job(library, settings, 7),
         lambda: jobs.retry_job(library, settings, 7),
     ):
         with pytest.raises(NotFoundError):
@@ -96,7 +96,7 @@ def test_cancel_retry_delete(library: Library, settings: Settings) -> None:
     assert jobs.retry_job(library, settings, job.id).status == "queued"
     with pytest.raises(ConflictError):
         jobs.retry_job(library, settings, job.id)
-    jobs.delete_job(library, job.id)
+    jobs.delete_job(library, settings, job.id)
     assert jobs.find_job(library, str(job.id)) is None
 
 

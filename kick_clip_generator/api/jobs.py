@@ -97,7 +97,7 @@ def jobs_router(context: Context) -> APIRouter:
     @router.delete("/{job_id:int}", status_code=204)
     def remove(job_id: RowId) -> Response:
         """Delete a job; one that runs is cancelled."""
-        delete_job(library, job_id)
+        delete_job(library, settings, job_id)
         return Response(status_code=204)
 
     return router

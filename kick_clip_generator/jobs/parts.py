@@ -22,10 +22,10 @@ from kick_clip_generator.jobs.inline import identity, pack_rows, unpack_rows
 from kick_clip_generator.jobs.job import Job, OtherLane, Split
 from kick_clip_generator.library.records import JobInfo, JobQuery, WindowRow
 from kick_clip_generator.pipeline.analyze import windows_of
+from kick_clip_generator.pipeline.kept_source import resolve_or_kept
 from kick_clip_generator.pipeline.passes import Elsewhere, Pass, Passes
 from kick_clip_generator.pipeline.ticks import batches
 from kick_clip_generator.pipeline.windows import WindowResult
-from kick_clip_generator.sources.resolve import resolve
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,9 @@ def remembered_source(job: Job, url: str, settings: Settings, cancel: CancelToke
     key = (url, settings)
     if key in known and time.monotonic() - known[key][0] < REMEMBERED_S:
         return known[key][1]
-    source = resolve(url, settings, cancel)
+    project = None if job.info.project_id is None else job.library.project(job.info.project_id)
+    source_id = None if project is None else project.source_id
+    source = resolve_or_kept(job.library, source_id, url, settings, cancel)
     while len(known) >= MOST_REMEMBERED:
         del known[next(iter(known))]
     if not source.live:

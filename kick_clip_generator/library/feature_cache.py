@@ -73,5 +73,12 @@ class FeatureCache:
                 )
             publish(part, self._path(key), replace=True)
 
+    def forget(self, key: str) -> None:
+        """Delete what is stored under a key; nothing happens when there is nothing, or it cannot be deleted."""
+        try:
+            self._path(key).unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("The stored features %s cannot be deleted: %s", self._path(key).name, error)
+
     def _path(self, key: str) -> Path:
         return self._folder / f"{key.replace(':', '-')}.npz"

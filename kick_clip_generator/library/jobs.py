@@ -17,7 +17,7 @@ from kick_clip_generator.library.engine import database_now
 from kick_clip_generator.library.job_queue import JobQueue, end_job, tell_parent
 from kick_clip_generator.library.job_rows import LEASE_S, JobTaken, hold, is_ours, take
 from kick_clip_generator.library.owner import process_owner
-from kick_clip_generator.library.records import JobTicket, WindowRow, WindowStatus
+from kick_clip_generator.library.records import MEASURE, JobTicket, WindowRow, WindowStatus
 from kick_clip_generator.library.store import to_json
 
 
@@ -122,6 +122,19 @@ class JobStore(JobQueue):
         with self.writing() as session:
             hold(session, ticket)
             session.execute(update(tables.Window).where(tables.Window.job_id == ticket.id).values(result=None))
+
+    def forget_measurements(self, url: str) -> list[str]:
+        """Forget what was measured of a source, with its windows.
+
+        Returns:
+            the keys under which the features of it are cached.
+        """
+        with self.writing() as session:
+            jobs = session.scalars(select(tables.Job).where(tables.Job.kind == MEASURE)).all()
+            doomed = [job for job in jobs if job.payload.get("url") == url]
+            for job in doomed:
+                session.delete(job)
+            return [job.idem_key for job in doomed]
 
     def set_step(self, ticket: JobTicket, step: str, progress: float, detail: Mapping[str, Any] | None = None) -> None:
         """Say where the job stands (`progress` 0–1) and hold it for another lease.

@@ -34,7 +34,6 @@ class SourceStore(Store):
             its id, the same each time.
         """
         facts = {
-            "kind": source.kind,
             "title": source.title,
             "channel": source.channel,
             "duration_s": none_if_nan(source.duration_s),
@@ -50,7 +49,8 @@ class SourceStore(Store):
             )
             if known is not None:
                 return known
-            row = tables.Source(url=source.url, fingerprint=source.fingerprint, **facts)
+            # The kind stays what it was: a kept download stands in for a stream that is gone.
+            row = tables.Source(url=source.url, fingerprint=source.fingerprint, kind=source.kind, **facts)
             session.add(row)
             session.flush()
             return row.id

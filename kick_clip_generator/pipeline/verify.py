@@ -21,9 +21,9 @@ from kick_clip_generator.core.settings import Settings, with_changes
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import Clip
 from kick_clip_generator.pipeline.clips import untouched
+from kick_clip_generator.pipeline.kept_source import resolve_or_kept
 from kick_clip_generator.pipeline.making import STRICTER
 from kick_clip_generator.pipeline.recut import is_same, recut
-from kick_clip_generator.sources.resolve import resolve
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ class _Sources:
 
     def _resolved(self, source_id: int) -> Source:
         record = self._library.source(source_id)
-        source = resolve(record.url, self._settings, self._token)
+        source = resolve_or_kept(self._library, source_id, record.url, self._settings, self._token)
         if source.live:
             raise SourceError(f"{source.title} is still running.")
         if not is_same(source, record):

@@ -12,10 +12,10 @@ from kick_clip_generator.core.timeline import clock
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import Clip, SourceRecord
 from kick_clip_generator.pipeline.clips import SAME_END_S, untouched
+from kick_clip_generator.pipeline.kept_source import resolve_or_kept
 from kick_clip_generator.pipeline.recut import Recut, is_same, recut
 from kick_clip_generator.service.folders import scan
 from kick_clip_generator.service.generate import require_recording
-from kick_clip_generator.sources.resolve import resolve
 
 # Containers and playlists round the length of a stream.
 END_SLACK_S = 1.0
@@ -58,7 +58,7 @@ def move_bounds(
         return Recut(clip, f"Clip {clip.id} has these ends already.")
     token = cancel or CancelToken()
     progress(Progress("resolve"))
-    source = _resolved(clip, record, url, settings, token)
+    source = _resolved(library, clip, record, url, settings, token)
     require_recording(source)
     require_inside(span, source)
     return recut(
@@ -102,14 +102,16 @@ def _same(one: Span, other: Span) -> bool:
     return max(abs(one.start_s - other.start_s), abs(one.end_s - other.end_s)) < SAME_END_S
 
 
-def _resolved(clip: Clip, record: SourceRecord, url: str | None, settings: Settings, token: CancelToken) -> Source:
-    """The source of a clip as it is now.
+def _resolved(
+    library: Library, clip: Clip, record: SourceRecord, url: str | None, settings: Settings, token: CancelToken
+) -> Source:
+    """The source of a clip as it is now, or the download of it that is kept.
 
     Raises:
         SourceError: when it is gone, or another one.
     """
     try:
-        source = resolve(url or record.url, settings, token)
+        source = resolve_or_kept(library, record.id, url or record.url, settings, token)
     except SourceError as error:
         if url is not None or error.outcome not in GONE:
             raise

@@ -16,9 +16,11 @@ from kick_clip_generator.core.errors import NotFoundError
 from kick_clip_generator.core.records import CutMode
 from kick_clip_generator.core.settings import Settings, with_changes
 from kick_clip_generator.jobs.doorbell import ring
+from kick_clip_generator.library.feature_cache import FeatureCache
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import JobInfo, JobQuery
 from kick_clip_generator.library.thumbnails import delete_thumbnail
+from kick_clip_generator.pipeline.download import parts_folder
 from kick_clip_generator.service.export import SUFFIXES
 from kick_clip_generator.service.generate import DEBUG_FOLDER
 from kick_clip_generator.service.kinds import ASKED, IN_PASSING, check_changes, checked_payload
@@ -240,16 +242,28 @@ def retry_job(library: Library, settings: Settings, job_id: int) -> JobInfo:
     return job
 
 
-def delete_job(library: Library, job_id: int) -> None:
-    """Forget a job; one that runs is cancelled first.
+def delete_job(library: Library, settings: Settings, job_id: int) -> None:
+    """Forget a job; one that runs is cancelled first. With a download goes what it has kept, whole or in part.
 
     Raises:
         NotFoundError: when there is none of that number.
     """
     job = library.request_cancel(job_id)
     _wait_for_end(library, [job])
+    if job.kind == "download":
+        _forget_download(library, settings, job)
     with suppress(NotFoundError):
         library.delete_job(job_id)
+
+
+def _forget_download(library: Library, settings: Settings, job: JobInfo) -> None:
+    for key in {str(row.detail["key"]) for row in library.windows(job.id).values() if "key" in row.detail}:
+        shutil.rmtree(parts_folder(settings, key), ignore_errors=True)
+    with suppress(NotFoundError):
+        video = None if job.project_id is None else library.project(job.project_id).video
+        if video is not None and job.project_id is not None:
+            library.set_project_video(job.project_id, None)
+            _delete(video.path)
 
 
 def delete_project(library: Library, settings: Settings, project_id: int) -> None:
@@ -260,15 +274,16 @@ def delete_project(library: Library, settings: Settings, project_id: int) -> Non
     """
     project = library.project(project_id)
     _cancel_all(library, project_id)
+    source = None if project.source_id is None else library.source(project.source_id)
     files = library.delete_project(project_id)
     forget_link(library, project_id)
+    if source is not None and library.project_of_source(source.id) is None:
+        cache = FeatureCache(settings.feature_dir)
+        for key in library.forget_measurements(source.url):
+            cache.forget(key)
     folders: set[Path] = set()
     for path in files:
-        for doomed in (path, path.with_name(path.name + ".part")):
-            try:
-                doomed.unlink(missing_ok=True)
-            except OSError as error:
-                log.warning("%s of project %d could not be deleted: %s", doomed, project_id, error)
+        _delete(path)
         delete_thumbnail(path)
         folders |= {path.parent, path.parent.parent} if path.parent.name in _OWN_FOLDERS else {path.parent}
     ours = settings.clips_dir.absolute()
@@ -280,6 +295,14 @@ def delete_project(library: Library, settings: Settings, project_id: int) -> Non
             if not any(path.suffix.lower() in SUFFIXES for path in folder.rglob("*")):
                 _remove_notes(folder)
             folder.rmdir()
+
+
+def _delete(path: Path) -> None:
+    for doomed in (path, path.with_name(path.name + ".part")):
+        try:
+            doomed.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s could not be deleted: %s", doomed, error)
 
 
 _OWN_FOLDERS = ("keep", "drop", "compounds")

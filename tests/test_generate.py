@@ -293,7 +293,7 @@ def test_five_ratings_retrain_and_blend(tmp_path: Path, library: Library) -> Non
     generate(stream, library, settings, clip_duration_s=6.0, cut="copy")
     messages: list[str] = []
     for stars in (5, 1, 4, 2, 5):
-        clip = next_to_rate(library)
+        clip = next_to_rate(library, settings)
         assert clip is not None, "the stream has five clips"
         messages.append(rate(library, settings, clip.id, stars).message)
     assert messages[3] == "Not enough ratings yet: 4 of 5."

@@ -135,7 +135,7 @@ def test_dropped_clips_leave_the_lists(library: Library, settings: Settings, mak
     assert [clip.id for clip in library.clips().items] == [second]
     assert [clip.id for clip in library.clips(ClipQuery(dropped=True)).items] == [first]
     assert len(library.clips(ClipQuery(dropped=None)).items) == 2
-    following = next_to_rate(library)
+    following = next_to_rate(library, settings)
     assert following is not None and following.id == second
 
 

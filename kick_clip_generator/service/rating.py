@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from kick_clip_generator.core.errors import ClipGeneratorError, InputError
-from kick_clip_generator.core.settings import Settings, load_settings
+from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.learning.dataset import feature_names, table, targets
 from kick_clip_generator.learning.queries import Beliefs, choose
 from kick_clip_generator.library.library import Library
@@ -75,21 +75,19 @@ def after_rating(library: Library, settings: Settings) -> RateOutcome:
     return RateOutcome(totals.total, result.reason, result)
 
 
-def next_to_rate(library: Library, settings: Settings | None = None, *, besides: Collection[int] = ()) -> Clip | None:
+def next_to_rate(library: Library, settings: Settings, *, besides: Collection[int] = ()) -> Clip | None:
     """The clip to ask about next, see `to_rate`; None when all are rated or skipped."""
     return next(iter(to_rate(library, settings, 1, besides=besides)), None)
 
 
-def to_rate(
-    library: Library, settings: Settings | None = None, count: int = 10, *, besides: Collection[int] = ()
-) -> list[Clip]:
+def to_rate(library: Library, settings: Settings, count: int = 10, *, besides: Collection[int] = ()) -> list[Clip]:
     """The clips to ask about next, chosen so that stars teach much and are a pleasure to give.
 
     Chosen from the newest `MOST_OPEN` clips that nobody has rated or skipped, in the light of the newest ratings; how
     the strategies of `learning.queries` share the questions is a setting (`ASK_BEST` and others).
 
     Args:
-        settings: None for the defaults.
+        settings: how the strategies share the questions.
         count: at most so many.
         besides: clips that are not to be asked about, such as one that is just being rated.
     """
@@ -108,7 +106,7 @@ def to_rate(
         beliefs.rated(answered, targets([sample.stars for sample in seen])),
         range(len(open_clips)),
         count,
-        mix=(settings or load_settings()).ask_mix,
+        mix=settings.ask_mix,
         first=len(rated),
     )
     return [library.clip(open_clips[index].clip_id) for index in chosen]

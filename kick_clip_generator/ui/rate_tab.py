@@ -33,7 +33,7 @@ def build_rate_tab(page: gr.Blocks, tab: gr.Tab, library: Library, settings: Set
     card = html_block(script=STARS_JS + KEYS_JS, name="rate-card")
 
     def show() -> Html:
-        return _card(library, next_to_rate(library))
+        return _card(library, next_to_rate(library, settings))
 
     def on_rate(event: gr.EventData) -> Iterator[dict[Any, Any]]:
         # A rating may set off a training of some seconds; the next clip does not wait for it.
@@ -42,19 +42,16 @@ def build_rate_tab(page: gr.Blocks, tab: gr.Tab, library: Library, settings: Set
         except InputError as error:
             yield {message: box("error", str(error)), card: show()}
             return
-        yield {card: _card(library, _after(library, clip_id)), message: box("note", "Saving…")}
+        yield {
+            card: _card(library, next_to_rate(library, settings, besides={clip_id})),
+            message: box("note", "Saving…"),
+        }
         said, stored = ratings.store(library, settings, event)
         yield {message: said} if stored else {message: said, card: show()}
 
     card.rate(on_rate, None, [card, message], **OWN, **ratings.ONE_AT_A_TIME)
     page.load(show, None, card, **OWN)
     tab.select(show, None, card, **OWN)
-
-
-def _after(library: Library, clip_id: int) -> Clip | None:
-    """What `next_to_rate` will give once this clip is rated."""
-    best = library.clips(ClipQuery(unrated=True, skipped=False, sort="score", limit=2)).items
-    return next((clip for clip in best if clip.id != clip_id), None)
 
 
 def _card(library: Library, clip: Clip | None) -> Html:

@@ -109,7 +109,7 @@ class Worker:
     def _sleep(self) -> None:
         # In short waits, for a signal must end them.
         end_s = time.monotonic() + LOOK_EVERY_S
-        while not self._stopped and time.monotonic() < end_s and not self._doorbell.wait(0.5):
+        while not self._stopped and time.monotonic() < end_s and not self._doorbell.wait(0.2):
             pass
 
     def _work(self, ticket: JobTicket) -> None:

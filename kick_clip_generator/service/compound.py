@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kick_clip_generator.core.errors import InputError, LibraryError
 from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCallback, silent
 from kick_clip_generator.core.settings import Settings
-from kick_clip_generator.core.timeline import clock
 from kick_clip_generator.library.files import canonical, check_writable, free_path, part_file, publish, safe_name
 from kick_clip_generator.library.library import Library
-from kick_clip_generator.media.compound import make_compound
-from kick_clip_generator.media.ffmpeg import ffmpeg_path
-from kick_clip_generator.media.parts import Part
+from kick_clip_generator.pipeline.joining import join, parts_of
 from kick_clip_generator.pipeline.workspace import workspace
 from kick_clip_generator.service.export import ChosenClip
 
@@ -58,33 +56,26 @@ def compound_clips(
         raise InputError("A compound needs at least one clip.")
     project = library.project(project_id)
     clips = [library.clip(part.clip_id) for part in chosen]
-    parts: list[Part] = []
-    for rank, (clip, part) in enumerate(zip(clips, chosen, strict=True), 1):
-        if not clip.path.is_file():
-            raise LibraryError(f"{clip.path} is not there any more; put it back, or leave clip {clip.id} out.")
-        start_s, end_s = (part.span.start_s, part.span.end_s) if part.span is not None else (0.0, math.inf)
-        title = f"{rank}. {clip.source_title} {clock(clip.span.start_s + start_s)}"
-        parts.append(Part(clip.path, start_s, end_s, title))
+    parts = parts_of([(clip, part.span) for clip, part in zip(clips, chosen, strict=True)])
     folder = (project.folder or settings.clips_dir / safe_name(project.title or clips[0].source_title)).absolute()
     folder = canonical(folder / COMPOUNDS_FOLDER / "_").parent
     check_writable(folder)
-    progress(Progress("export", 0, len(parts)))
     with workspace(settings.temp_dir) as temp:
         finished = temp / "compound.mp4"
-        made = make_compound(
-            ffmpeg_path(settings.ffmpeg_path),
+        made = join(
             parts,
             finished,
             temp=temp,
             crossfade_s=crossfade_s,
+            settings=settings,
+            progress=progress,
             cancel=cancel or CancelToken(),
-            on_part=lambda part: progress(Progress("export", part, len(parts))),
         )
         stem = safe_name(name or project.title or clips[0].source_title)
         target = free_path(folder, f"{stem}{'.mp4' if made.has_video else '.m4a'}")
         with part_file(target) as part_path:
             # The workspace may lie on another disk.
-            part_path.write_bytes(finished.read_bytes())
+            shutil.copyfile(finished, part_path)
             file = publish(part_path, target)
     body = {
         "parts": [

@@ -18,12 +18,9 @@ from kick_clip_generator.core.progress import CancelToken, Progress, ProgressCal
 from kick_clip_generator.core.protocols import ExportFile
 from kick_clip_generator.core.records import Span
 from kick_clip_generator.core.settings import Settings
-from kick_clip_generator.core.timeline import clock
 from kick_clip_generator.library.library import Library
 from kick_clip_generator.library.records import Clip, ClipQuery
-from kick_clip_generator.media.compound import make_compound
-from kick_clip_generator.media.ffmpeg import ffmpeg_path
-from kick_clip_generator.media.parts import Part
+from kick_clip_generator.pipeline.joining import join, parts_of, require_file
 from kick_clip_generator.pipeline.workspace import workspace
 from kick_clip_generator.sources.safety import public_url
 
@@ -132,7 +129,7 @@ def export_clips(
             token.check()
             progress(Progress("export", index, len(clips), message=clip.name))
             try:
-                _check_there(clip)
+                require_file(clip)
                 name = names.free(name_from(template, facts.of(clip, index + 1)), _suffix(clip.path))
                 where = send(ExportFile(clip.path, name, clip.source_title, clip.created_at))
             except Cancelled:
@@ -156,24 +153,18 @@ def _compound(
     progress: ProgressCallback,
     token: CancelToken,
 ) -> ExportResult:
-    parts: list[Part] = []
-    for rank, (clip, span) in enumerate(chosen, 1):
-        _check_there(clip)
-        start_s, end_s = (span.start_s, span.end_s) if span is not None else (0.0, math.inf)
-        title = f"{rank}. {clip.source_title} {clock(clip.span.start_s + start_s)}"
-        parts.append(Part(clip.path, start_s, end_s, title))
+    parts = parts_of(chosen)
     clips = [clip for clip, _ in chosen]
     with opened(request.to, request.into, settings) as send, workspace(settings.temp_dir) as temp:
-        progress(Progress("export", 0, len(parts)))
         finished = temp / "compound.mp4"
-        made = make_compound(
-            ffmpeg_path(settings.ffmpeg_path),
+        made = join(
             parts,
             finished,
             temp=temp,
             crossfade_s=request.crossfade_s,
+            settings=settings,
+            progress=progress,
             cancel=token,
-            on_part=lambda part: progress(Progress("export", part, len(parts))),
         )
         name = f"{name_from(template, facts.common(clips, made.duration_s))}{'.mp4' if made.has_video else '.m4a'}"
         titles = " + ".join(dict.fromkeys(clip.source_title for clip in clips))
@@ -216,11 +207,6 @@ def _sources(link: str, library: Library) -> list[int | None]:
     if not found:
         raise InputError("The library has no clips of that stream; check the link against the one they were made from.")
     return found
-
-
-def _check_there(clip: Clip) -> None:
-    if not clip.path.is_file():
-        raise LibraryError(f"{clip.path} is not there any more; put it back, or leave clip {clip.id} out.")
 
 
 def _suffix(path: Path) -> str:

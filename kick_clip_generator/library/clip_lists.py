@@ -54,8 +54,8 @@ def check_query(query: ClipQuery) -> None:
         raise InputError(f"sort={query.sort!r} is not valid: it should be one of {', '.join(_ORDERS)}.")
 
 
-def page_statement(query: ClipQuery) -> Select[tables.Clip, tables.Source]:
-    """Clips with their sources, one more than the page holds: that one tells that there is a next page.
+def page_statement(query: ClipQuery) -> Select[Any]:
+    """The columns of clips with `source_url` and `source_title`; one more than the page holds tells of a next page.
 
     The ids are found first, in an index that has all that filters ask for (see `list_indexes`).
 
@@ -70,7 +70,12 @@ def page_statement(query: ClipQuery) -> Select[tables.Clip, tables.Source]:
     ordered = [column.desc() if order.falls else column for column in order.columns]
     ids = select(_row.id).where(and_(*conditions)).order_by(*ordered).limit(query.limit + 1).subquery()
     return (
-        select(tables.Clip, tables.Source)
+        # Columns and no objects, which take half as long again for a page.
+        select(
+            *tables.Clip.__table__.columns,
+            tables.Source.url.label("source_url"),
+            tables.Source.title.label("source_title"),
+        )
         .join(ids, ids.c.id == tables.Clip.id)
         .join(tables.Source, tables.Source.id == tables.Clip.source_id)
         .order_by(*ordered)

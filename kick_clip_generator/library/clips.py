@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Select, delete, exists, select
+from sqlalchemy import Row, Select, delete, exists, select
 from sqlalchemy.orm import Session
 
 from kick_clip_generator.core.errors import ConflictError, NotFoundError
@@ -68,13 +69,17 @@ class ClipStore(Store):
         NotFoundError: when there is none of that id, or it was forgotten.
         """
         with self.reading() as session:
-            return as_clip(*found_clip(session, clip_id))
+            row, source = found_clip(session, clip_id)
+            return as_clip(row, source.url, source.title)
 
     def clip_at(self, path: Path) -> Clip | None:
         """The clip that was recorded at a path, None when there is none; its file may be gone (`is_precious`)."""
         with self.reading() as session:
             found = session.execute(_with_source().where(tables.Clip.path == str(canonical(path)))).first()
-            return None if found is None else as_clip(*found)
+            if found is None:
+                return None
+            row, source = found
+            return as_clip(row, source.url, source.title)
 
     def clips(self, query: ClipQuery = ClipQuery()) -> Page[Clip]:  # noqa: B008  # frozen
         """One page of clips; the next page begins after the last clip of this one, wherever that has moved.
@@ -85,7 +90,7 @@ class ClipStore(Store):
         check_query(query)
         statement = page_statement(query)
         with self.reading() as session:
-            found = [as_clip(row, source) for row, source in session.execute(statement)]
+            found = [as_clip(row, row.source_url, row.source_title) for row in session.execute(statement)]
         items = tuple(found[: query.limit])
         return Page(items, marker_after(query, items[-1]) if len(found) > query.limit else None)
 
@@ -110,7 +115,7 @@ class ClipStore(Store):
             if span is not None:
                 row.start_s, row.end_s = float(span.start_s), float(span.end_s)
             session.flush()
-            return as_clip(row, source)
+            return as_clip(row, source.url, source.title)
 
     def set_checked(self, clip: Clip, checked: CheckState, note: str) -> bool:
         """Note what decoding all of a clip has shown.
@@ -190,12 +195,13 @@ def set_file(row: tables.Clip, file: Published) -> None:
     row.sha256 = file.sha256
 
 
-def as_clip(row: tables.Clip, source: tables.Source) -> Clip:
+def as_clip(row: tables.Clip | Row[Any], source_url: str, source_title: str) -> Clip:
+    """A row of the table, or the columns of one."""
     return Clip(
         id=row.id,
         source_id=row.source_id,
-        source_url=source.url,
-        source_title=source.title,
+        source_url=source_url,
+        source_title=source_title,
         highlight_id=row.highlight_id,
         highlight=highlight_from_json(row.highlight),
         kind=row.kind,  # type: ignore[arg-type]  # only `record_clip` writes it

@@ -87,7 +87,7 @@ class PlaceStore(Store):
                     tables.Rating(clip_id=clip_id, label=label or NO_LABEL, model_version_n=row.model_version_n)
                 )
             session.flush()
-            return as_clip(row, source)
+            return as_clip(row, source.url, source.title)
 
     def announce_ends(self, clip_id: int, ends: NewEnds) -> None:
         """Say which file is about to take a clip's place, so that a scan can finish what a kill interrupts.
@@ -124,7 +124,7 @@ class PlaceStore(Store):
                 row.moved_at = session.scalar(select(database_now()))
             row.announced = None
             session.flush()
-            return as_clip(row, source)
+            return as_clip(row, source.url, source.title)
 
 
 def batched(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -30,19 +30,26 @@ _RECOVERY_WAIT_S = 60.0
 
 
 def new_backup(folder: Path, stem: str, note: str = "") -> Path:
-    """A free path for a backup of this moment."""
-    return free_path(folder, f"{stem}.{datetime.now():%Y%m%d_%H%M%S}{note}.db")
+    """A free path for a backup of this moment, which sorts behind all that are there."""
+    now = f"{datetime.now():%Y%m%d_%H%M%S}"
+    # Not the first free number: the oldest of this very second may have been deleted.
+    number = max((number for (second, number), _ in _found(folder, stem) if second == now), default=0) + 1
+    return free_path(folder, f"{stem}.{now}{note}{f'_{number}' if number > 1 else ''}.db")
 
 
 def list_backups(folder: Path, stem: str) -> list[Path]:
     """What `new_backup` named, the newest first."""
+    return [path for _, path in sorted(_found(folder, stem), reverse=True)]
+
+
+def _found(folder: Path, stem: str) -> list[tuple[tuple[str, int], Path]]:
+    """What `new_backup` named, each with its second and its number within that."""
     pattern = re.compile(rf"{re.escape(stem)}\.{_STAMP}\.db")
     try:
         names = [(pattern.fullmatch(path.name), path) for path in folder.iterdir()]
     except OSError:
         return []
-    found = [((match["time"], int(match["number"] or 1)), path) for match, path in names if match]
-    return [path for _, path in sorted(found, reverse=True)]
+    return [((match["time"], int(match["number"] or 1)), path) for match, path in names if match]
 
 
 def prune_backups(folder: Path, stem: str, *, keep: int) -> list[Path]:

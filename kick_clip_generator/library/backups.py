@@ -149,8 +149,8 @@ def recover(path: Path, folder: Path, *, is_damaged: Exception) -> str | None:
             raise is_damaged
         with part_file(path) as part:
             copy_file(backup, part)
-            aside = _move_aside(path)
-            publish(part, path)
+            aside = _set_aside(path)
+            publish(part, path, replace=True)
     note = f"{path} was damaged and lies at {aside} now; the backup {backup.name} was put in its place."
     log.warning("%s", note)
     return note
@@ -165,10 +165,16 @@ def is_sound_now(path: Path) -> bool:
         return False
 
 
-def _move_aside(path: Path) -> Path:
+def _set_aside(path: Path) -> Path:
+    """Keep the damaged file under another name, too. It stays where it is until the good one takes its place: a program
+    that starts in between would find nothing there, and make an empty library.
+    """
     aside = free_path(path.parent, f"{path.name}.damaged-{datetime.now():%Y%m%d_%H%M%S}")
     try:
-        path.rename(aside)
+        try:
+            os.link(path, aside)
+        except OSError:  # a file system without links
+            shutil.copyfile(path, aside)
         for suffix in ("-wal", "-shm"):
             # They belong to the damaged file; beside another one SQLite would read them into it.
             with suppress(FileNotFoundError):

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from kick_clip_generator.jobs.crew import ALONE, Crew
 from kick_clip_generator.jobs.job import Interrupted, Split
 from kick_clip_generator.library.feature_cache import FeatureCache
 from kick_clip_generator.library.library import Library
-from kick_clip_generator.library.records import MEASURE, JobTicket
+from kick_clip_generator.library.records import MEASURE, JobTicket, WindowRow
 from kick_clip_generator.pipeline.analyze import Analysis, analyze, extended_pass
 from kick_clip_generator.pipeline.effort import choose_effort
 from kick_clip_generator.pipeline.passes import Pass
@@ -114,22 +114,11 @@ class _Work:
         """The windows that need not be measured again."""
         recorded = {n: row for n, row in self._library.windows(self.ticket.id).items() if row.status == "done"}
         kept = self._cache.load(self._key, self._columns)
-        fresh = {
-            n: (row.first_tick, unpack_rows(row.result, self._columns))
-            for n, row in recorded.items()
-            if row.result is not None
-        }
+        fresh = kept_rows(recorded, self._columns)
         return {n: windows for n, windows in {**kept, **fresh}.items() if n in recorded}
 
     def record(self, result: WindowResult) -> None:
-        self._library.record_window(
-            self.ticket,
-            result.window.n,
-            result.status,
-            first_tick=result.first_tick,
-            result=pack_rows(result.rows),
-            detail=result.detail,
-        )
+        record_result(self._library, self.ticket, result)
 
     def settle(self) -> None:
         """Move the results from the database to the cache, in this order: a crash in between loses nothing."""
@@ -184,6 +173,29 @@ def _measures(what: Pass) -> tuple[str, ...]:
     from kick_clip_generator.features.extended import ExtendedExtractor
 
     return ("extended", *sorted(ExtendedExtractor().unavailable()))
+
+
+def record_result(library: Library, ticket: JobTicket, result: WindowResult) -> None:
+    """Keep what came of a window in its row.
+
+    Raises:
+        JobLost: when the job is not ours any more.
+    """
+    library.record_window(
+        ticket,
+        result.window.n,
+        result.status,
+        first_tick=result.first_tick,
+        result=pack_rows(result.rows),
+        detail=result.detail,
+    )
+
+
+def kept_rows(recorded: Mapping[int, WindowRow], columns: int) -> dict[int, tuple[int, FloatArray]]:
+    """First tick and feature rows, by window, of those whose rows still hold them."""
+    return {
+        n: (row.first_tick, unpack_rows(row.result, columns)) for n, row in recorded.items() if row.result is not None
+    }
 
 
 def pack_rows(rows: FloatArray) -> bytes:

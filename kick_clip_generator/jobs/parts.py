@@ -18,7 +18,7 @@ from kick_clip_generator.core.settings import Settings
 from kick_clip_generator.core.timeline import FloatArray, Timeline, first_tick_at, tick_containing
 from kick_clip_generator.features.registry import EXTENDED_NAMES, NAMES
 from kick_clip_generator.jobs.crew import Crew
-from kick_clip_generator.jobs.inline import identity, pack_rows, unpack_rows
+from kick_clip_generator.jobs.inline import identity, kept_rows, record_result, unpack_rows
 from kick_clip_generator.jobs.job import Job, OtherLane, Split
 from kick_clip_generator.library.records import JobInfo, JobQuery, WindowRow
 from kick_clip_generator.pipeline.analyze import windows_of
@@ -128,22 +128,11 @@ def measure_part(
     recorded = job.library.windows(job.ticket.id)
 
     def keep(_: Pass, result: WindowResult) -> None:
-        job.library.record_window(
-            job.ticket,
-            result.window.n,
-            result.status,
-            first_tick=result.first_tick,
-            result=pack_rows(result.rows),
-            detail=result.detail,
-        )
+        record_result(job.library, job.ticket, result)
         job.checkpoint()
 
     def finished(_: Pass) -> dict[int, tuple[int, FloatArray]]:
-        return {
-            n: (row.first_tick, unpack_rows(row.result, len(columns)))
-            for n, row in recorded.items()
-            if row.result is not None
-        }
+        return kept_rows(recorded, len(columns))
 
     with Passes(source, settings, finished, keep, job.progress, job.cancel) as passes:
         try:

@@ -97,12 +97,7 @@ class AccessStore(Store):
         """Raises:
         NotFoundError: when there is none of that id.
         """
-        with self.writing() as session:
-            found = session.scalar(
-                delete(tables.ApiToken).where(tables.ApiToken.id == token_id).returning(tables.ApiToken.id)
-            )
-            if found is None:
-                raise NotFoundError(f"There is no token {token_id} in the library; it may have been removed.")
+        self._remove(tables.ApiToken, token_id, "token")
 
     def add_session(self, hash: str, lifetime_s: float) -> None:
         """Remember a login; logins that have ended are forgotten."""
@@ -182,12 +177,12 @@ class AccessStore(Store):
         """Raises:
         NotFoundError: when there is none of that id.
         """
+        self._remove(tables.Webhook, webhook_id, "webhook")
+
+    def _remove(self, table: type[tables.ApiToken | tables.Webhook], number: int, word: str) -> None:
         with self.writing() as session:
-            found = session.scalar(
-                delete(tables.Webhook).where(tables.Webhook.id == webhook_id).returning(tables.Webhook.id)
-            )
-            if found is None:
-                raise NotFoundError(f"There is no webhook {webhook_id} in the library; it may have been removed.")
+            if session.scalar(delete(table).where(table.id == number).returning(table.id)) is None:
+                raise NotFoundError(f"There is no {word} {number} in the library; it may have been removed.")
 
 
 def _token(row: tables.ApiToken) -> ApiToken:
